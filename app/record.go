@@ -136,7 +136,7 @@ func (r *recording) connect(ctx context.Context, opened func(video.Info)) error 
 		Address: c.Source, Transport: c.Transport, Trust: trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout,
 		ReadTimeout: c.ReadTimeout,
 		Memory:      int64(c.Memory) << 20, Note: func(text string) {
-			r.log.Warn("source", "note", text, errcode.Key, errcode.CameraNote)
+			r.log.Warn("note of the source", "note", text, errcode.Key, errcode.CameraNote)
 		},
 	}, r.Segment, opened, r.folder)
 }
@@ -149,6 +149,6 @@ func (r *recording) onSegment(s recorder.Segment) {
 
 func (r *recording) onGap(g recorder.Gap) {
 	r.totals.AddGap(g)
-	r.log.Warn("gap", "from", g.From.UTC().Format(time.RFC3339), "seconds",
+	r.log.Warn("gap in the recording", "from", g.From.UTC().Format(time.RFC3339), "seconds",
 		g.Duration.Round(time.Millisecond).Seconds())
 }

@@ -91,11 +91,10 @@ func logThreshold(log *slog.Logger, cam pipeline.Camera, c config.Camera) {
 	if cal == nil {
 		return
 	}
-	log.Info("calibration", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule, "alarms_per_day",
-		cal.AlarmsPerDay,
-		"provisional", cal.Provisional)
+	log.Info("calibration loaded", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule,
+		"alarms_per_day", cal.AlarmsPerDay, "provisional", cal.Provisional)
 	for _, warning := range cal.Warnings(cam.Detector, c.Alarms.PerDay()) {
-		log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "warning", warning,
+		log.Warn("calibration is doubtful", "camera", cam.Name, "id", cal.ID, "warning", warning,
 			errcode.Key, errcode.CalibrationDoubtful)
 	}
 }

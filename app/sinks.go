@@ -308,8 +308,7 @@ func (d *Sinks) openMQTT(cfg config.Config) error {
 	}
 	registry, err := openRegistry(cfg.DataDir)
 	if err != nil {
-		d.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err, errcode.Key,
-			errcode.SinkRetained)
+		mqtt.WarnRetained(d.log, err)
 	}
 	if cfg.NATS.Embedded.MQTTPort != 0 {
 		d.ownMQTT = broker.NewLogin()

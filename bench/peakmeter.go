@@ -63,8 +63,8 @@ func (y *PeakMeter) Sample() float64 {
 		})
 	}
 	all.Wait()
-	work := float64(piecesPerThread) * float64(y.threads) * float64(y.rounds) * float64(y.set.PeakFLOPs)
-	peak := work / 1e9 / max(time.Since(began), 1).Seconds()
+	flops := float64(piecesPerThread) * float64(y.threads) * float64(y.rounds) * float64(y.set.PeakFLOPs)
+	peak := flops / 1e9 / max(time.Since(began), 1).Seconds()
 	y.samples = append(y.samples, peak)
 	return peak
 }

@@ -29,8 +29,8 @@ func measurePreset(ctx context.Context, spec model.Spec, o Options, y *PeakMeter
 		return p, err
 	}
 	o.Progress(spec.Preset + ": a training step")
-	work := train.StepFLOPs(parts) / 1e9
-	if p.Step, err = measureStep(ctx, w, 1, work, o, y); err != nil {
+	gflop := train.StepFLOPs(parts) / 1e9
+	if p.Step, err = measureStep(ctx, w, 1, gflop, o, y); err != nil {
 		return nil, err
 	}
 	const batch = 4
@@ -48,7 +48,7 @@ func measurePreset(ctx context.Context, spec model.Spec, o Options, y *PeakMeter
 			bytesText(need))
 	default:
 		o.Progress(fmt.Sprintf("%s: a training step of %d clips", spec.Preset, batch))
-		p.Step4, err = measureStep(ctx, w, batch, work, o, y)
+		p.Step4, err = measureStep(ctx, w, batch, gflop, o, y)
 	}
 	return p, err
 }
@@ -147,7 +147,7 @@ func (f *Forward) setRates() {
 }
 
 // measureStep measures training.
-func measureStep(ctx context.Context, w *model.Weights, batch int, work float64, o Options,
+func measureStep(ctx context.Context, w *model.Weights, batch int, gflop float64, o Options,
 	y *PeakMeter,
 ) (*Step, error) {
 	before := heldBytes()
@@ -160,8 +160,8 @@ func measureStep(ctx context.Context, w *model.Weights, batch int, work float64,
 	if err := st.Step(); err != nil {
 		return nil, err
 	}
-	out := &Step{Batch: batch, GFLOP: work, Bytes: heldBytes() - before}
-	s := &sampler{gflop: work, clips: batch, stageTimes: make([]time.Duration, st.StepTimers())}
+	out := &Step{Batch: batch, GFLOP: gflop, Bytes: heldBytes() - before}
+	s := &sampler{gflop: gflop, clips: batch, stageTimes: make([]time.Duration, st.StepTimers())}
 	s.do = func() error { return st.StepTimed(s.stageTimes) }
 	if err := s.rounds(ctx, y, o.Rounds); err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func viewOf(t *testing.T, source string, o Options) view {
 	var f video.Frame
 	var err error
 	for err = s.Read(t.Context(), &f); err == nil; err = s.Read(t.Context(), &f) {
-		if f.Cut {
+		if f.Discontinuity {
 			v.cuts = append(v.cuts, len(v.pts))
 		}
 		v.sizes = append(v.sizes, [2]int{f.Width, f.Height})
@@ -240,7 +240,7 @@ func TestRTSPByGoCV(t *testing.T) {
 		if err := s.Read(t.Context(), &f); err != nil {
 			t.Fatal(err)
 		}
-		if f.Seq != i || f.PTS <= last || f.Cut || f.Channels != 3 {
+		if f.Seq != i || f.PTS <= last || f.Discontinuity || f.Channels != 3 {
 			t.Fatalf("frame %d: seq %d at %v after %v, %d channels", i, f.Seq, f.PTS, last, f.Channels)
 		}
 		last = f.PTS

@@ -14,7 +14,7 @@ import (
 // has leapt if it runs ahead of arrival by more than it ever did, or if it goes back. The frame then gets a time one
 // step after the previous one, or later by the delay between their arrivals. Recordings have no arrival times to check
 // against: a step forward of less than an hour is a gap of that length, a step back is passed on, and a longer step
-// forward is a cut of unknown length. If the timestamps return to the sequence from before a leap, they are used again.
+// forward is a discontinuity of unknown length. If the timestamps return to the sequence from before a leap, they are used again.
 type ptsClock struct {
 	live  bool          // arrival times can check the stream's times
 	began time.Time     // when the source was opened
@@ -28,7 +28,7 @@ type ptsClock struct {
 
 	before    time.Duration // offset before the last leap
 	hasBefore bool          // before is set
-	fresh     bool          // the last frame was the first one after a forward leap of a live source
+	afterLeap bool          // the last frame was the first one after a forward leap of a live source
 	leaps     int
 	noted     bool
 	firstLeap time.Duration // size of the first leap
@@ -52,7 +52,7 @@ var wraps = []time.Duration{
 // at returns the stream time, counted from the first frame, of a frame that arrived at now. If the reported time does
 // not advance, the result is the last time plus one step. cut means that an unknown time lies between this frame and
 // the previous one.
-func (c *ptsClock) at(raw time.Duration, now time.Time) (pts time.Duration, cut bool) {
+func (c *ptsClock) at(raw time.Duration, now time.Time) (pts time.Duration, discontinuity bool) {
 	c.count++
 	elapsed := now.Sub(c.arrived)
 	defer func() { c.raw, c.last, c.arrived = raw, pts, now }()
@@ -66,7 +66,7 @@ func (c *ptsClock) at(raw time.Duration, now time.Time) (pts time.Duration, cut 
 		c.offset = c.step - raw
 		return c.step, false
 	}
-	cut, c.fresh = c.fresh, false
+	discontinuity, c.afterLeap = c.afterLeap, false
 	switch {
 	case raw >= c.raw && pts <= c.last:
 		pts = c.last + c.step
@@ -74,20 +74,20 @@ func (c *ptsClock) at(raw time.Duration, now time.Time) (pts time.Duration, cut 
 		if back, ok := c.resume(raw, elapsed); ok {
 			return back, false
 		} else if c.live {
-			pts, cut = c.repair(raw, elapsed), true
+			pts, discontinuity = c.repair(raw, elapsed), true
 		}
 	case c.isLeap(pts, now):
-		cut, c.fresh = !c.live, false
+		discontinuity, c.afterLeap = !c.live, false
 		if back, ok := c.resume(raw, elapsed); ok {
 			c.leaps++
-			return back, cut
+			return back, discontinuity
 		}
 		pts = c.repair(raw, elapsed)
 		// The next frame shows whether a single timestamp was wrong or frames are missing.
-		c.fresh = c.live
+		c.afterLeap = c.live
 	}
 	c.updateAhead(pts, now, elapsed)
-	return pts, cut
+	return pts, discontinuity
 }
 
 // isLeap reports whether a time is too far ahead to be plausible.
@@ -120,7 +120,7 @@ func (c *ptsClock) resume(raw, elapsed time.Duration) (time.Duration, bool) {
 	}
 	if c.hasBefore && fits(c.before) {
 		c.offset, c.before = c.before, c.offset
-		c.fresh = false
+		c.afterLeap = false
 		return raw + c.offset, true
 	}
 	for _, period := range wraps {
@@ -166,5 +166,5 @@ func (c *ptsClock) note() string {
 			"the stream's clock leaps (the first time by %v), which contradicts the arrival of its pictures: its "+
 				"timestamps are corrected", leap)
 	}
-	return fmt.Sprintf("the recording's clock leaps by %v: treated as a cut of unknown length", leap)
+	return fmt.Sprintf("the recording's clock leaps by %v: treated as a gap of unknown length", leap)
 }

@@ -196,13 +196,13 @@ func (v *libav) read(ctx context.Context, f *video.Frame) error {
 		return fmt.Errorf("%w after %d frames: no grey picture: %s", ErrLost, v.count, codeText(code))
 	}
 	v.count++
-	f.Cut = false
+	f.Discontinuity = false
 	if v.arrive != nil {
 		f.PTS = v.arrive.at(time.Now())
 		return nil
 	}
 	if p.timed != 0 || v.count == 1 {
-		f.PTS, f.Cut = v.clock.at(time.Duration(p.pts), time.Now())
+		f.PTS, f.Discontinuity = v.clock.at(time.Duration(p.pts), time.Now())
 	} else {
 		f.PTS = v.clock.untimed(time.Now())
 	}
@@ -257,7 +257,7 @@ func (v *libav) readFrame(p *C.vigil_picture) C.int {
 			return code
 		}
 		if v.waits++; v.waiting != nil {
-			v.waiting(fmt.Sprintf("video comes, but no key frame within %v: it is waited for up to %v", v.timeout,
+			v.waiting(fmt.Sprintf("packets arrive, but no key frame within %v: waiting for one up to %v", v.timeout,
 				KeyFrameWaits*v.timeout))
 		}
 	}

@@ -100,7 +100,7 @@ func (d *folder) read(_ context.Context, f *video.Frame) error {
 		return err
 	}
 	if f.Width != d.size[0] || f.Height != d.size[1] {
-		d.add(fmt.Sprintf("%s is %dx%d, the others are %dx%d: no clip goes across it", filepath.Base(d.paths[d.next]),
+		d.add(fmt.Sprintf("%s is %dx%d, the others are %dx%d: no clip contains both", filepath.Base(d.paths[d.next]),
 			f.Width, f.Height, d.size[0], d.size[1]))
 	}
 	d.skip = d.missing[d.next]

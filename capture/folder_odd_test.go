@@ -52,7 +52,7 @@ func TestFolderNames(t *testing.T) {
 	}
 	want := []string{
 		"the folder lacks 2 of its numbers (004 to 005): as many frames are missing",
-		"003.png is 60x80, the others are 80x60: no clip goes across it",
+		"003.png is 60x80, the others are 80x60: no clip contains both",
 	}
 	if notes := s.Notes(); fmt.Sprintf("%q", notes) != fmt.Sprintf("%q", want) {
 		t.Errorf("notes %q", notes)

@@ -145,8 +145,8 @@ func checkTIFF(f io.ReadSeeker) error {
 	if isBig {
 		entries = order.Uint64(count)
 	}
-	const mostEntries = 4096
-	if entries > mostEntries {
+	const maxEntries = 4096
+	if entries > maxEntries {
 		return unread(fmt.Errorf("it has %d entries", entries))
 	}
 	table := make([]byte, int(entries)*entry) //nolint:gosec // Checked.

@@ -82,8 +82,8 @@ func TestTimestampLeaps(t *testing.T) {
 		note         string
 	}{
 		{"live", server.URL + "/live.flv", quick, 0, "which contradicts the arrival of its pictures"},
-		{"file", path, Options{Realtime: true}, 5, "treated as a cut"},
-		{"served file", server.URL + "/file.flv", quick, 5, "treated as a cut"},
+		{"file", path, Options{Realtime: true}, 5, "treated as a gap"},
+		{"served file", server.URL + "/file.flv", quick, 5, "treated as a gap"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -98,7 +98,7 @@ func TestTimestampLeaps(t *testing.T) {
 				if want := time.Duration(n) * 40 * time.Millisecond; f.PTS != want {
 					t.Fatalf("frame %d is at %v, want %v", n, f.PTS, want)
 				}
-				if f.Cut {
+				if f.Discontinuity {
 					cuts++
 				}
 				n++

@@ -135,7 +135,7 @@ func TestNoKeyFrame(t *testing.T) {
 			t.Error(err)
 		}
 		if len(notes) != KeyFrameWaits-1 ||
-			!strings.Contains(notes[0], "no key frame within 500ms: it is waited for up to 3s") {
+			!strings.Contains(notes[0], "no key frame within 500ms: waiting for one up to 3s") {
 			t.Errorf("notes %q", notes)
 		}
 	})

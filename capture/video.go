@@ -206,7 +206,7 @@ func (v *opencvReader) read(ctx context.Context, f *video.Frame) error {
 	default:
 		return v.endError()
 	}
-	f.PTS, f.Cut = v.time(raw)
+	f.PTS, f.Discontinuity = v.time(raw)
 	v.add(v.clock.note())
 	v.count++
 	upright := &v.img

@@ -76,8 +76,8 @@ func TestCompleteFiles(t *testing.T) {
 				if n >= 10 {
 					want += tt.hole
 				}
-				if d := f.PTS - want; d < -time.Millisecond || d > time.Millisecond || f.Cut {
-					t.Fatalf("frame %d is at %v, want %v; cut: %v", n, f.PTS, want, f.Cut)
+				if d := f.PTS - want; d < -time.Millisecond || d > time.Millisecond || f.Discontinuity {
+					t.Fatalf("frame %d is at %v, want %v; cut: %v", n, f.PTS, want, f.Discontinuity)
 				}
 				n++
 			}

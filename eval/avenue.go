@@ -15,7 +15,7 @@ var avenueFormat = Format{
 		"www.cse.cuhk.edu.hk/leojia/projects/detectabnormal. Unpack the second one into the folder of the first, or " +
 		"beside it.",
 	Layout: `testing_videos/01.avi                                25 frames a second
-ground_truth_demo/testing_label_mask/1_label.mat     volLabel, a cell with a mask for each frame; also as testing_label_mask/
+ground_truth_demo/testing_label_mask/1_label.mat     volLabel, a cell of masks by frame; also testing_label_mask/
 training_videos/01.avi                               normal video, for the threshold`,
 	matches:   func(root string) bool { return hasEntry(root, "testing_videos") },
 	read:      readAvenue,
@@ -40,7 +40,7 @@ func readAvenue(ctx context.Context, root string) (*Dataset, error) {
 		v := &d.Test[i]
 		number, err := strconv.Atoi(v.Name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: the labels go by the videos' numbers, and %q is none", v.Path, v.Name)
+			return nil, fmt.Errorf("%s: labels are matched by the video's number, and %q is not a number", v.Path, v.Name)
 		}
 		// The videos are 01.avi and so on, the labels 1_label.mat.
 		v.Truth, err = firstExisting(filepath.Join(masks, strconv.Itoa(number)+"_label.mat"),

@@ -32,7 +32,7 @@ func Export(path, to string) (string, error) {
 	text := fmt.Sprintf("%s: %d tensors, for a network of side %d, channels %v, %d slots, %s addressing, lambda %g\n",
 		to, n, w.Spec.Side, w.Spec.Channels, w.Spec.Slots, w.Spec.Addressing, w.Spec.Lambda)
 	if n != len(w.Tensors) {
-		text += fmt.Sprintf("without %s, which the score %s needs and PyTorch's network has not\n", Background,
+		text += fmt.Sprintf("without %s, which the score %s needs and PyTorch's network does not have\n", Background,
 			w.Spec.Score)
 	}
 	return text, nil

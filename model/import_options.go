@@ -79,15 +79,15 @@ func (o ImportOptions) size(spec *Spec) error {
 		spec.Preset, spec.Side = p.Preset, p.Side
 		return nil
 	}
-	alike := spec.MatchingPresets()
+	matching := spec.MatchingPresets()
 	if o.Side == 0 {
 		if spec.Side != 0 {
 			return nil
 		}
 		why := "no preset has"
-		if len(alike) > 1 {
+		if len(matching) > 1 {
 			var names []string
-			for _, p := range alike {
+			for _, p := range matching {
 				names = append(names, fmt.Sprintf("%s (%d)", p.Preset, p.Side))
 			}
 			why = strings.Join(names, " and ") + " have"
@@ -97,7 +97,7 @@ func (o ImportOptions) size(spec *Spec) error {
 			why, spec.Channels, spec.Slots)
 	}
 	spec.Side, spec.Preset = o.Side, ""
-	for _, p := range alike {
+	for _, p := range matching {
 		if p.Side == o.Side {
 			spec.Preset = p.Preset
 		}

@@ -104,7 +104,7 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 		kernel.Residual(s.pool, s.model.set, s.change, x[moved:], x[moved-area:len(x)-area], true)
 		kernel.Residual(s.pool, s.model.set, s.front, x[first*area:], s.model.background, true)
 	}
-	return s.summarise(x, ignore)
+	return s.clipScore(x, ignore)
 }
 
 // forward writes the reconstruction of x to s.y and the sums of its errors to s.errs.
@@ -165,8 +165,8 @@ func (s *Scorer) traceLayer(l *layer, values []float32) {
 	s.trace(name, values)
 }
 
-// summarise turns the summed errors into means, the clip's error and the peak.
-func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
+// clipScore turns the summed errors into means, the clip's error and the peak.
+func (s *Scorer) clipScore(x []float32, ignore []bool) (Score, error) {
 	// Ignored pixels are checked too: a non-finite value anywhere means that the network or the clip is invalid.
 	sum, kept := mean(s.errs, s.model.spec.ScoredFrames()), len(s.errs)
 	if math.IsNaN(sum) || math.IsInf(sum, 0) {

@@ -87,7 +87,7 @@ func (r *reader) skipWhilePaused(pic *video.Picture) bool {
 	if paused {
 		r.nextSeq = pic.Seq + 1
 	} else if was {
-		pic.Cut, r.lastChange, r.sinceClip = true, time.Time{}, clipless{}
+		pic.Discontinuity, r.lastChange, r.sinceClip = true, time.Time{}, clipless{}
 	}
 	return paused
 }

@@ -123,7 +123,7 @@ func (r *reader) note(text string) {
 		r.notes = map[string]bool{}
 	}
 	r.notes[text] = true
-	r.log.Warn("source", "note", text, errcode.Key, errcode.CameraNote)
+	r.log.Warn("note of the source", "note", text, errcode.Key, errcode.CameraNote)
 }
 
 // readUntilClosed opens the source once and reads it until it ends (nil) or fails.

@@ -93,7 +93,7 @@ func (p *Preparer) Prepare(f *video.Frame) (video.Picture, error) {
 func (p *Preparer) picture(f *video.Frame) video.Picture {
 	return video.Picture{
 		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Generation: f.Generation,
-		Width: f.Width, Height: f.Height, Side: p.side, Same: f.Same, Cut: f.Cut, Gray: p.out,
+		Width: f.Width, Height: f.Height, Side: p.side, Same: f.Same, Discontinuity: f.Discontinuity, Gray: p.out,
 	}
 }
 

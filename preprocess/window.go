@@ -157,7 +157,7 @@ func (w *Window) observe(p *video.Picture, step time.Duration) {
 		gap, known, pause = true, true, false
 		w.detector = newGapDetector(w.cfg.SourceFPS) // another connection may have other steps
 	} else {
-		gap = p.Cut || p.Seq != w.last.Seq+1 || p.Width != w.last.Width || p.Height != w.last.Height
+		gap = p.Discontinuity || p.Seq != w.last.Seq+1 || p.Width != w.last.Width || p.Height != w.last.Height
 		pause = pause && !gap
 		gap = w.detector.addStreamStep(step) || gap
 		gap = w.cfg.Live && w.detector.addArrivalStep(p.Arrival.Sub(w.last.Arrival)) || gap

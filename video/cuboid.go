@@ -7,16 +7,16 @@ const CuboidFrames = 16
 
 // Picture is a frame prepared for the model: grey, masked and resized.
 type Picture struct {
-	Seq        uint64        // the Frame's
-	PTS        time.Duration // the Frame's
-	Arrival    time.Time     // the Frame's
-	Generation int           // the Frame's
-	Width      int           // of the Frame, in pixels
-	Height     int           // of the Frame
-	Side       int           // S, side of the model's input
-	Same       bool          // the Frame's
-	Cut        bool          // the Frame's
-	Gray       []byte        // [S][S], row-major; valid until the next picture
+	Seq           uint64        // the Frame's
+	PTS           time.Duration // the Frame's
+	Arrival       time.Time     // the Frame's
+	Generation    int           // the Frame's
+	Width         int           // of the Frame, in pixels
+	Height        int           // of the Frame
+	Side          int           // S, side of the model's input
+	Same          bool          // the Frame's
+	Discontinuity bool          // the Frame's
+	Gray          []byte        // [S][S], row-major; valid until the next picture
 }
 
 // Cuboid is the model's input: CuboidFrames consecutive pictures of one camera.

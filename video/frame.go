@@ -15,9 +15,9 @@ type Frame struct {
 	// Generation counts the openings of the source, from 1. Two frames of different generations have a gap of unknown
 	// length between them.
 	Generation int
-	// Cut means that an unknown time lies between this picture and the one before, whatever PTS says: the stream's
-	// clock jumped.
-	Cut bool
+	// Discontinuity means that the stream's clock jumped: the time since the previous picture is unknown, whatever PTS
+	// says.
+	Discontinuity bool
 	// Same means that a live source repeated the previous picture bit for bit.
 	Same bool
 	// Width and Height are in pixels, Channels is 1 (grey) or 3 (BGR).

@@ -83,8 +83,7 @@ func (s *Server) relockDir() error {
 		s.closingBridges.Go(s.socket.close) // its goroutines may wait for the server that is about to start
 	}
 	if s.socket, err = listenUnix(s.opts.Dir, s); err != nil {
-		newServerLog(s.opts.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v",
-			s.opts.Dir, err)
+		s.logNoSocket(err)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"vigil/internal/errcode"
 	"vigil/internal/regular"
 )
 
@@ -35,11 +36,11 @@ type origin struct {
 // originRecord is the content of originFile.
 type originRecord struct {
 	Key []byte `json:"key"`
-	// Adopted is the number of the last message that earlier versions stored without a key: messages up to it are not
+	// UnsignedUpTo is the number of the last message that earlier versions stored without a key: messages up to it are not
 	// verified.
-	Adopted uint64 `json:"adopted"`
-	// Settled reports whether Adopted is known.
-	Settled bool `json:"settled"`
+	UnsignedUpTo uint64 `json:"adopted"`
+	// UnsignedKnown reports whether Adopted is known.
+	UnsignedKnown bool `json:"settled"`
 }
 
 // openOrigin reads the key of a directory, or creates one.
@@ -50,8 +51,8 @@ func openOrigin(dir string, log *serverLog) (*origin, error) {
 		if err = json.Unmarshal(text, &o.record); err == nil && len(o.record.Key) == sha256.Size {
 			return o, nil
 		}
-		log.Warnf("%s is damaged and is created again: the alerts stored so far are forwarded without a check of who "+
-			"stored them", o.path())
+		log.log.Warn("the file of the store's key is damaged and is created again: the alerts stored so far are "+
+			"forwarded without a check of who stored them", "file", o.path(), errcode.Key, errcode.ServerClient)
 	}
 	if err != nil && errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("alert store %s: %w", dir, withDirHint(err))
@@ -101,10 +102,10 @@ func (s *Server) TrustUpTo(last uint64) error {
 	o := s.origin
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.record.Settled {
+	if o.record.UnsignedKnown {
 		return nil
 	}
-	o.record.Adopted, o.record.Settled = last, true
+	o.record.UnsignedUpTo, o.record.UnsignedKnown = last, true
 	return o.save()
 }
 
@@ -116,7 +117,7 @@ func (s *Server) SignOrigin(subject, id string, data []byte) string {
 // StoredHere reports whether this vigil stored a message, given its number and its OriginHeader.
 func (s *Server) StoredHere(number uint64, header, subject, id string, data []byte) bool {
 	s.origin.mu.Lock()
-	adopted := s.origin.record.Adopted
+	adopted := s.origin.record.UnsignedUpTo
 	s.origin.mu.Unlock()
 	return number <= adopted || hmac.Equal([]byte(header), []byte(s.origin.sign(subject, id, data)))
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"vigil/alerts/store"
+	"vigil/internal/errcode"
 )
 
 // DefaultPort is the standard port of NATS.
@@ -116,13 +117,18 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	if s.socket, err = listenUnix(o.Dir, s); err != nil {
 		// For example, if the path is too long for a socket; alerts are not affected.
-		newServerLog(o.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v",
-			o.Dir, err)
+		s.logNoSocket(err)
 	}
 	if listener != nil {
 		s.tcp = newSocketBridge(listener, s.InProcessConn, s.forwardAsClient, maxWriteStall)
 	}
 	return s, nil
+}
+
+// logNoSocket logs why programs of this machine cannot read the store while it is open.
+func (s *Server) logNoSocket(err error) {
+	newServerLog(s.opts.Log, nil).log.Warn("programs of this machine cannot read the store while it is open",
+		"store", s.opts.Dir, "error", err, errcode.Key, errcode.ServerClient)
 }
 
 // prepareAndStart prepares the directory and starts the server on it.

@@ -302,7 +302,8 @@ func TestFailedEvidenceDelaysNothing(t *testing.T) {
 			if got := describeItems(f.Items); got != c.want {
 				t.Errorf("found %q, want %q", got, c.want)
 			}
-			if missing := len(f.Missing) == 1 && f.Missing[0].Kind == alerts.EvidenceClip; missing != (c.encoder != nil && !strings.Contains(c.want, "clip")) {
+			missing := len(f.Missing) == 1 && f.Missing[0].Kind == alerts.EvidenceClip
+			if missing != (c.encoder != nil && !strings.Contains(c.want, "clip")) {
 				t.Errorf("found %q, reported missing is %v", c.want, f.Missing)
 			}
 		})
@@ -367,9 +368,9 @@ func TestLongEventClips(t *testing.T) {
 	for !f.Last {
 		f = nextResult(t, m)
 	}
-	if got := describeItems(
-		f.Items); got != "snapshot 1280x721 at 1000, heatmap 1280x721 at 1000, clip 640x360 at 200, clip 640x360 at 950" {
-		t.Errorf("found %s", got)
+	want := "snapshot 1280x721 at 1000, heatmap 1280x721 at 1000, clip 640x360 at 200, clip 640x360 at 950"
+	if got := describeItems(f.Items); got != want {
+		t.Errorf("found %s, want %s", got, want)
 	}
 }
 

@@ -80,7 +80,7 @@ func (o *Outbox) trim(ctx context.Context, full bool) error {
 	}
 	keep := min(state.FirstSeq+(state.LastSeq-state.FirstSeq)/4+1, o.oldestNeeded())
 	if keep <= state.FirstSeq {
-		return fmt.Errorf("the outbox is full: %d messages, none of which every sink has: %v", state.Msgs,
+		return fmt.Errorf("the outbox is full: none of its %d messages is delivered to all sinks: %v", state.Msgs,
 			o.Backlog())
 	}
 	// The ledger comes first: after a kill following the purge the deleted alerts must not count as missing. Messages

@@ -145,9 +145,9 @@ func TestRefusedCameraDelaysNoOther(t *testing.T) {
 	o := open(t, Options{Sinks: []sink.Sink{s}})
 	cellar := wholeEvent(t, o, "cellar")
 	yard := wholeEvent(t, o, "yard")
-	for len(s.ids("yard")) < len(yard) {
-		time.Sleep(5 * time.Millisecond)
-	}
+	alerttest.Eventually(alerttest.Within(t), t, "the yard is delivered", func() bool {
+		return len(s.ids("yard")) >= len(yard)
+	})
 	equal(t, s.ids("cellar"), nil)
 	if w := o.Backlog(); fmt.Sprint(w) != "map[a:[cellar]]" {
 		t.Errorf("waiting: %v", w)
@@ -166,9 +166,9 @@ func TestUnavailableSinkDelaysNoOther(t *testing.T) {
 	up := &recordingSink{name: "up"}
 	o := open(t, Options{Sinks: []sink.Sink{down, up}})
 	ids := wholeEvent(t, o, "yard")
-	for len(up.ids("yard")) < len(ids) {
-		time.Sleep(5 * time.Millisecond)
-	}
+	alerttest.Eventually(alerttest.Within(t), t, "the yard is delivered", func() bool {
+		return len(up.ids("yard")) >= len(ids)
+	})
 	if w := o.Backlog(); fmt.Sprint(w) != "map[down:[yard]]" {
 		t.Errorf("waiting: %v", w)
 	}

@@ -30,8 +30,8 @@ func (d Damage) String() string {
 // Found describes the ledger and the damage in lines.
 func (r *Report) Found() string { return r.ledger() + r.damage() }
 
-// Verdict describes, after Found, what a repair would do, or that there is nothing to repair.
-func (r *Report) Verdict() string {
+// Advice describes, after Found, what a repair would do, or that there is nothing to repair.
+func (r *Report) Advice() string {
 	var b strings.Builder
 	if len(r.Rescued) > 0 {
 		fmt.Fprintf(&b,

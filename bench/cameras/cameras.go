@@ -186,7 +186,7 @@ func (l *Load) next() int {
 
 // watch runs so many cameras and counts the clips skipped after they have settled.
 func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, o Options) (uint64, error) {
-	tally := &skipTally{live: map[string]bool{}, skipped: map[string]uint64{}, all: n, ready: make(chan struct{})}
+	counter := &skipCounter{live: map[string]bool{}, skipped: map[string]uint64{}, all: n, ready: make(chan struct{})}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var cameras []pipeline.Camera
@@ -200,7 +200,7 @@ func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, o Options)
 	var running sync.WaitGroup
 	var runErr error
 	running.Go(func() {
-		_, runErr = pipeline.Run(ctx, cameras, pipeline.Options{Publisher: tally, Log: slog.New(slog.DiscardHandler)})
+		_, runErr = pipeline.Run(ctx, cameras, pipeline.Options{Publisher: counter, Log: slog.New(slog.DiscardHandler)})
 	})
 	defer running.Wait()
 	defer stop()
@@ -213,7 +213,7 @@ func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, o Options)
 		}
 	}
 	select {
-	case <-tally.ready:
+	case <-counter.ready:
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	case <-time.After(2 * time.Minute):
@@ -222,18 +222,18 @@ func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, o Options)
 	if err := wait(loadSettle); err != nil {
 		return 0, err
 	}
-	before := tally.sum()
+	before := counter.sum()
 	if err := wait(o.Period); err != nil {
 		return 0, err
 	}
-	after := tally.sum()
+	after := counter.sum()
 	stop()
 	running.Wait()
 	return after - before, runErr
 }
 
-// skipTally is a publisher that only counts.
-type skipTally struct {
+// skipCounter is a publisher that only counts.
+type skipCounter struct {
 	mu      sync.Mutex
 	live    map[string]bool
 	skipped map[string]uint64
@@ -242,10 +242,10 @@ type skipTally struct {
 }
 
 // Publish does nothing.
-func (*skipTally) Publish(context.Context, alerts.Alert) error { return nil }
+func (*skipCounter) Publish(context.Context, alerts.Alert) error { return nil }
 
 // PublishScore notes how many clips were skipped.
-func (s *skipTally) PublishScore(score alerts.Score) error {
+func (s *skipCounter) PublishScore(score alerts.Score) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.skipped[score.Camera] = max(s.skipped[score.Camera], score.ClipsSkipped)
@@ -253,7 +253,7 @@ func (s *skipTally) PublishScore(score alerts.Score) error {
 }
 
 // PublishStatus notes which cameras are live.
-func (s *skipTally) PublishStatus(st alerts.Status) error {
+func (s *skipCounter) PublishStatus(st alerts.Status) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if st.State == alerts.StateLive && !s.live[st.Camera] {
@@ -265,7 +265,7 @@ func (s *skipTally) PublishStatus(st alerts.Status) error {
 	return nil
 }
 
-func (s *skipTally) sum() uint64 {
+func (s *skipCounter) sum() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var n uint64

@@ -22,7 +22,7 @@ func (b bars) YError(i int) (l, h float64) { return b[i].median - b[i].low, b[i]
 const barWidth = 0.18
 
 // chart draws the rates of all contenders, with the range from the slowest round to the fastest. It returns a PNG.
-func (f *Findings) chart() ([]byte, error) {
+func (f *Comparison) chart() ([]byte, error) {
 	var names, groups []string
 	byName := map[string]bars{}
 	for _, c := range f.Contests {
@@ -36,11 +36,11 @@ func (f *Findings) chart() ([]byte, error) {
 					names = append(names, s.Name)
 				}
 				who := slices.Index(names, s.Name)
-				work := c.work(task)
+				gflop := c.gflop(task)
 				byName[s.Name] = append(byName[s.Name], bar{
 					at:     float64(len(groups)) + (float64(who)-1.5)*barWidth,
-					median: work / bench.Quantile(s.Seconds, 0.5), low: work / slices.Max(s.Seconds),
-					high: work / slices.Min(s.Seconds),
+					median: gflop / bench.Quantile(s.Seconds, 0.5), low: gflop / slices.Max(s.Seconds),
+					high: gflop / slices.Min(s.Seconds),
 				})
 			}
 			groups = append(groups, c.Preset+" "+task)

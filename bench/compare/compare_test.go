@@ -97,7 +97,7 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := Findings{Machine: describeMachine(t.Context())}
+	found := Comparison{Machine: describeMachine(t.Context())}
 	yard := bench.NewPeakMeter(o.threads)
 	none := &tools{absent: map[string]string{oneDNN: "nobody has installed it", pyTorch: "nor this"}}
 	var log bytes.Buffer
@@ -106,7 +106,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range c.Series {
-		if s.Name != "vigil" || len(s.Seconds) != 2 || len(s.NearbyPeak) != 2 || s.share(c.work(s.Task)) <= 0 {
+		if s.Name != "vigil" || len(s.Seconds) != 2 || len(s.NearbyPeak) != 2 || s.share(c.gflop(s.Task)) <= 0 {
 			t.Errorf("%+v", s)
 		}
 	}
@@ -146,7 +146,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	again, err := readFindings(o.samples)
+	again, err := readComparison(o.samples)
 	if err != nil || again.Contests[0].Series[2].Seconds[0] != 3 {
 		t.Fatalf("%+v, %v", again, err)
 	}
@@ -157,7 +157,7 @@ func TestPage(t *testing.T) {
 	if anew, err := os.ReadFile(o.out); err != nil || !bytes.Equal(anew, page) {
 		t.Errorf("%v; from the file of figures the page is\n%s", err, anew)
 	}
-	if _, err := readFindings(filepath.Join(o.plots, chartFile)); err == nil {
+	if _, err := readComparison(filepath.Join(o.plots, chartFile)); err == nil {
 		t.Error("a picture was read as figures")
 	}
 }

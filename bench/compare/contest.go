@@ -29,12 +29,12 @@ type contender interface {
 
 // Contest is the result of all contenders on one preset.
 type Contest struct {
-	Preset   string   `json:"preset"`
-	Score    float64  `json:"score"` // the clip's error as vigil computes it
-	Series   []Series `json:"series"`
-	Absent   []Absent `json:"absent,omitempty"`
-	Forward  float64  `json:"forward_gflop"`
-	StepWork float64  `json:"step_gflop"`
+	Preset       string   `json:"preset"`
+	Score        float64  `json:"score"` // the clip's error as vigil computes it
+	Series       []Series `json:"series"`
+	Absent       []Absent `json:"absent,omitempty"`
+	ForwardGFLOP float64  `json:"forward_gflop"`
+	StepGFLOP    float64  `json:"step_gflop"`
 }
 
 // Series is a contender's times in the rounds of one task.
@@ -74,7 +74,7 @@ func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.
 		return nil, err
 	}
 	defer us.close()
-	c = &Contest{Preset: in.spec.Preset, Score: us.score, Forward: us.work / 1e9, StepWork: us.stepWork / 1e9}
+	c = &Contest{Preset: in.spec.Preset, Score: us.score, ForwardGFLOP: us.flops / 1e9, StepGFLOP: us.stepFLOPs / 1e9}
 	for _, task := range []string{forward, step} {
 		c.Series = append(c.Series, Series{Name: "vigil", Version: kernel.BestSet().Name, Task: task, contender: us})
 	}
@@ -156,11 +156,11 @@ func (c *Contest) rounds(ctx context.Context, rounds int, yard *bench.PeakMeter,
 
 // self is vigil.
 type self struct {
-	scorer         *model.Scorer
-	stepper        *train.Stepper
-	clip           []float32
-	score          float64
-	work, stepWork float64 // FLOP
+	scorer           *model.Scorer
+	stepper          *train.Stepper
+	clip             []float32
+	score            float64
+	flops, stepFLOPs float64 // FLOP
 }
 
 func newSelf(in *inputs) (*self, error) {
@@ -168,7 +168,7 @@ func newSelf(in *inputs) (*self, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &self{scorer: m.NewScorer(in.threads), clip: in.clip, work: m.FLOPs(), stepWork: train.StepFLOPs(m.Stages())}
+	o := &self{scorer: m.NewScorer(in.threads), clip: in.clip, flops: m.FLOPs(), stepFLOPs: train.StepFLOPs(m.Stages())}
 	score, err := o.scorer.Score(in.clip, nil)
 	if err == nil {
 		o.score = score.Error

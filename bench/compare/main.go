@@ -35,8 +35,8 @@ type options struct {
 	seed                uint64
 }
 
-// Findings is the result of a run.
-type Findings struct {
+// Comparison is the result of a run.
+type Comparison struct {
 	Machine  Machine       `json:"machine"`
 	Contests []*Contest    `json:"contests"`
 	Alone    *bench.Result `json:"alone"`
@@ -85,13 +85,13 @@ func parseFlags(args []string) (options, error) {
 
 func run(ctx context.Context, o options, log io.Writer) error {
 	if o.from != "" {
-		found, err := readFindings(o.from)
+		found, err := readComparison(o.from)
 		if err != nil {
 			return err
 		}
 		return writeAll(o, found)
 	}
-	found := Findings{Machine: describeMachine(ctx)}
+	found := Comparison{Machine: describeMachine(ctx)}
 	t, err := findTools(ctx, o.build, log)
 	if err != nil {
 		return err
@@ -117,13 +117,13 @@ func run(ctx context.Context, o options, log io.Writer) error {
 	return writeAll(o, &found)
 }
 
-// readFindings reads the findings of an earlier run.
-func readFindings(path string) (*Findings, error) {
+// readComparison reads the findings of an earlier run.
+func readComparison(path string) (*Comparison, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var found Findings
+	var found Comparison
 	if err := json.Unmarshal(text, &found); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -149,7 +149,7 @@ func contestOnPreset(ctx context.Context, t *tools, o options, preset string, ya
 }
 
 // writeAll writes the page, its pictures and the file of all figures.
-func writeAll(o options, found *Findings) error {
+func writeAll(o options, found *Comparison) error {
 	if err := os.MkdirAll(o.plots, 0o755); err != nil {
 		return err
 	}

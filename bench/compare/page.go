@@ -24,7 +24,7 @@ const camerasFile = "cameras.md"
 const noisyRatio = 1.1
 
 // page formats the findings as Markdown.
-func (f *Findings) page(plots string, o options) ([]byte, error) {
+func (f *Comparison) page(plots string, o options) ([]byte, error) {
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	m, r := f.Machine, f.Alone
@@ -93,8 +93,8 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 // table writes the results of one preset.
 func (c *Contest) table(line func(format string, args ...any)) {
 	for _, task := range []string{forward, step} {
-		work, what := c.work(task), map[string]string{forward: "a clip forward", step: "a training step, batch 1"}[task]
-		line("\n### %s: %s (%.4g GFLOP)\n", c.Preset, what, work)
+		gflop, what := c.gflop(task), map[string]string{forward: "a clip forward", step: "a training step, batch 1"}[task]
+		line("\n### %s: %s (%.4g GFLOP)\n", c.Preset, what, gflop)
 		line("| | version | median s | fastest to slowest | ratio | GFLOP/s | share |\n|---|---|--:|--:|--:|--:|--:|")
 		base := 0.0
 		for i := range c.Series {
@@ -108,7 +108,7 @@ func (c *Contest) table(line func(format string, args ...any)) {
 			}
 			line("| %s | %s | %.4g | %.4g to %.4g | %.2f | %.1f | %.1f %% |", s.Name, s.Version, median,
 				slices.Min(s.Seconds),
-				slices.Max(s.Seconds), median/base, work/median, 100*s.share(work))
+				slices.Max(s.Seconds), median/base, gflop/median, 100*s.share(gflop))
 		}
 	}
 	for _, a := range c.Absent {
@@ -116,15 +116,15 @@ func (c *Contest) table(line func(format string, args ...any)) {
 	}
 }
 
-func (c *Contest) work(task string) float64 {
+func (c *Contest) gflop(task string) float64 {
 	if task == step {
-		return c.StepWork
+		return c.StepGFLOP
 	}
-	return c.Forward
+	return c.ForwardGFLOP
 }
 
 // peak is the median over the rounds of all contenders.
-func (f *Findings) peak() float64 {
+func (f *Comparison) peak() float64 {
 	var all []float64
 	for _, c := range f.Contests {
 		for i := range c.Series {
@@ -135,10 +135,10 @@ func (f *Findings) peak() float64 {
 }
 
 // share is the median over the rounds of the share of the nearby peak.
-func (s *Series) share(work float64) float64 {
+func (s *Series) share(gflop float64) float64 {
 	var shares []float64
 	for i, seconds := range s.Seconds {
-		shares = append(shares, work/seconds/s.NearbyPeak[i])
+		shares = append(shares, gflop/seconds/s.NearbyPeak[i])
 	}
 	return bench.Quantile(shares, 0.5)
 }

@@ -339,7 +339,8 @@ func TestPagesNameSubjects(t *testing.T) {
 	types := regexp.MustCompile(`(?m)^ +(?:const: |enum: \[)vigil\..*$`).FindAllString(string(text), -1)
 	isType := func(span string) bool {
 		return slices.ContainsFunc(types, func(t string) bool {
-			return slices.Contains(strings.FieldsFunc(t, func(r rune) bool { return strings.ContainsRune(" ,[]", r) }), span)
+			words := strings.FieldsFunc(t, func(r rune) bool { return strings.ContainsRune(" ,[]", r) })
+			return slices.Contains(words, span)
 		})
 	}
 	eachPage(t, func(t *testing.T, _ string, p docs.Page) {
@@ -381,9 +382,8 @@ func TestPageOfFormats(t *testing.T) {
 	docs.CheckNames(t, "scores.md", "scores.csv", eval.ScoreColumns...)
 	docs.CheckNames(t, "scores.md", eval.EventsFile, eval.EventColumns...)
 	docs.CheckNames(t, "scores.md", "Events of vigil detect", eval.DetectColumns...)
-	docs.CheckNames(t, "data-directory.md", "Streams and buckets", broker.Stream, broker.PositionsBucket, outbox.AsideBucket,
-		evidence.Bucket,
-		alerts.AcksBucket, alerts.TrainingBucket)
+	docs.CheckNames(t, "data-directory.md", "Streams and buckets", broker.Stream, broker.PositionsBucket,
+		outbox.AsideBucket, evidence.Bucket, alerts.AcksBucket, alerts.TrainingBucket)
 }
 
 // The figures of ped2-small on its card, among all others and in the evaluation are those of the README's table,

@@ -57,7 +57,7 @@ func TestReadmeRaisesAnAlert(t *testing.T) {
 	checkDataDir(t, filepath.Join(dir, "vigil-data"), listed)
 }
 
-// checkDataDir holds the files of a data directory against those that docs/formats/data-directory.md lists.
+// checkDataDir checks that docs/formats/data-directory.md lists the files of a data directory.
 func checkDataDir(t *testing.T, dir string, listed []string) {
 	t.Helper()
 	for _, pattern := range []string{"*", "nats/*"} {

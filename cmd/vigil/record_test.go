@@ -132,7 +132,7 @@ func TestRecord(t *testing.T) {
 	before := len(files(t, out, "*.mkv"))
 	server.Restart()
 	r.waitFor("what comes after the gap", func() bool {
-		return strings.Contains(r.stderr.String(), "msg=gap") && complete(before+1)()
+		return strings.Contains(r.stderr.String(), `msg="gap in the recording"`) && complete(before+1)()
 	})
 	under := func() bool {
 		parts := files(t, out, "test-[0-9]*.part")

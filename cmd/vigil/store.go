@@ -76,7 +76,7 @@ func checkStore(w io.Writer, file string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(w, r.Verdict())
+	fmt.Fprint(w, r.Advice())
 	return r.Err()
 }
 

@@ -1,5 +1,5 @@
-// Package cli holds a tree of cobra commands to one form: numbers as people read them, and one kind of error for a
-// wrong number of arguments.
+// Package cli gives a tree of cobra commands decimal numbers only, and one kind of error for a wrong number of
+// arguments.
 package cli
 
 import (

@@ -1,5 +1,5 @@
-// Package lossy provides a queue for messages that need not all arrive, and whose sender must not block: where too many
-// alike wait, the oldest of them is dropped.
+// Package lossy provides a queue for messages whose sender must not block and of which some may be lost: if too many of
+// one kind wait, the oldest of them is dropped.
 package lossy
 
 import (
@@ -9,24 +9,24 @@ import (
 
 // Queue holds messages until they are taken. Its methods may be called concurrently.
 type Queue[T any] struct {
-	alike  func(a, b T) bool
-	signal chan struct{} // capacity 1: messages are queued
+	sameKind func(a, b T) bool
+	signal   chan struct{} // capacity 1: messages are queued
 
 	mu      sync.Mutex
 	waiting []T
 }
 
-// New returns an empty queue; alike reports whether two messages count together.
-func New[T any](alike func(a, b T) bool) *Queue[T] {
-	return &Queue[T]{alike: alike, signal: make(chan struct{}, 1)}
+// New returns an empty queue; sameKind reports whether two messages are of one kind.
+func New[T any](sameKind func(a, b T) bool) *Queue[T] {
+	return &Queue[T]{sameKind: sameKind, signal: make(chan struct{}, 1)}
 }
 
-// Put adds a message. At most limit alike wait, with this one; then the oldest of them is dropped.
+// Put adds a message. If more than limit messages of its kind would wait, the oldest of them is dropped.
 func (q *Queue[T]) Put(m T, limit int) {
 	q.mu.Lock()
 	first, count := -1, 0
 	for i, w := range q.waiting {
-		if q.alike(w, m) {
+		if q.sameKind(w, m) {
 			if count++; first < 0 {
 				first = i
 			}

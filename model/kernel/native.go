@@ -23,9 +23,9 @@ type passes struct {
 }
 
 // set makes a Set from the passes and micro-kernels.
-func (s *passes) set(name string, micros []Micro, peak func(int), peakWork int) Set {
+func (s *passes) set(name string, micros []Micro, peak func(int), peakFLOPs int) Set {
 	return Set{
-		Name: name, Micros: micros, Lanes: s.lanes, Peak: peak, PeakFLOPs: peakWork,
+		Name: name, Micros: micros, Lanes: s.lanes, Peak: peak, PeakFLOPs: peakFLOPs,
 		Address: s.address, Residual: s.residual,
 		Transpose: func(dst []float32, dstStep int, src []float32, srcStep int) {
 			_, _ = dst[(s.lanes-1)*(dstStep+1)], src[(s.lanes-1)*(srcStep+1)]

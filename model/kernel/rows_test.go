@@ -40,15 +40,15 @@ func TestRows(t *testing.T) {
 				}
 				want := run(&goSet)
 				for i, got := range run(set) {
-					alike(t, fmt.Sprintf("%d pixels of %d channels, result %d", pixels, channels, i), got, want[i])
+					checkClose(t, fmt.Sprintf("%d pixels of %d channels, result %d", pixels, channels, i), got, want[i])
 				}
 			}
 		}
 	})
 }
 
-// alike reports whether got equals want up to rounding.
-func alike(t *testing.T, what string, got, want []float32) {
+// checkClose reports whether got equals want up to rounding.
+func checkClose(t *testing.T, what string, got, want []float32) {
 	t.Helper()
 	for i, v := range got {
 		if !near(v, float64(want[i]), 10+10*math.Abs(float64(want[i]))) {
@@ -89,7 +89,7 @@ func TestMerge(t *testing.T) {
 			for _, add := range []bool{false, true} {
 				merge(want, base, even, odd, 0.5, add)
 				set.Merge(got, base, even, odd, 0.5, add)
-				alike(t, fmt.Sprint(n, " pairs, add ", add), got, want)
+				checkClose(t, fmt.Sprint(n, " pairs, add ", add), got, want)
 			}
 			if !intact() {
 				t.Error("wrote outside")

@@ -25,7 +25,7 @@ type start struct {
 	Side                     int
 	Mask                     []geometry.Polygon
 	FirstSeq                 uint64
-	Generation               int           `json:"Opening"`  // the pipe keeps its field names, see docs/formats.md
+	Generation               int           `json:"Opening"`  // the pipe keeps its field names, see docs/formats/worker-pipe.md
 	FPSHint                  float64       `json:"KnownFPS"` // likewise
 	Keep                     time.Duration // for pictures of full size
 	KeepBytes                int
@@ -48,21 +48,21 @@ func (s *start) check() error {
 
 // picture is a frame prepared for the model.
 type picture struct {
-	seq     uint64
-	pts     time.Duration
-	arrival int64 // monotonic clock of the machine in nanoseconds, see monotonicNanos
-	width   uint32
-	height  uint32
-	same    bool
-	cut     bool
-	gray    []byte // [side][side]
+	seq           uint64
+	pts           time.Duration
+	arrival       int64 // monotonic clock of the machine in nanoseconds, see monotonicNanos
+	width         uint32
+	height        uint32
+	same          bool
+	discontinuity bool
+	gray          []byte // [side][side]
 }
 
 const pictureHead = 40
 
 const (
 	flagSame = 1 << iota
-	flagCut
+	flagDiscontinuity
 )
 
 func (p *picture) append(b []byte) []byte {
@@ -73,8 +73,8 @@ func (p *picture) append(b []byte) []byte {
 	if p.same {
 		flags |= flagSame
 	}
-	if p.cut {
-		flags |= flagCut
+	if p.discontinuity {
+		flags |= flagDiscontinuity
 	}
 	b = binary.LittleEndian.AppendUint64(b, flags)
 	return append(b, p.gray...)
@@ -89,7 +89,7 @@ func readPicture(body []byte, side int) (picture, error) {
 	p.seq, p.pts, p.arrival = readMoment(body)
 	p.width, p.height = binary.LittleEndian.Uint32(body[24:]), binary.LittleEndian.Uint32(body[28:])
 	flags := binary.LittleEndian.Uint64(body[32:])
-	p.same, p.cut = flags&flagSame != 0, flags&flagCut != 0
+	p.same, p.discontinuity = flags&flagSame != 0, flags&flagDiscontinuity != 0
 	p.gray = body[pictureHead:]
 	if !plausibleSize(p.width) || !plausibleSize(p.height) {
 		return picture{}, fmt.Errorf("%w: a frame of %dx%d pixels", ErrProtocol, p.width, p.height)

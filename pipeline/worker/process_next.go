@@ -83,7 +83,7 @@ func (p *Process) picture(body []byte) (video.Picture, error) {
 	return video.Picture{
 		Seq: m.seq, PTS: m.pts, Arrival: p.arrival, Generation: p.o.Generation, Width: int(m.width),
 		Height: int(m.height),
-		Side:   p.o.Side, Same: m.same, Cut: m.cut, Gray: m.gray,
+		Side:   p.o.Side, Same: m.same, Discontinuity: m.discontinuity, Gray: m.gray,
 	}, nil
 }
 

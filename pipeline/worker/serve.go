@@ -278,7 +278,7 @@ func (c *camera) sendPictures(stream *capture.Stream, f *video.Frame, pic *video
 	p := picture{
 		seq: f.Seq, pts: f.PTS, arrival: arrival, width: uint32(f.Width),
 		height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
-		same:   f.Same, cut: f.Cut, gray: pic.Gray,
+		same:   f.Same, discontinuity: f.Discontinuity, gray: pic.Gray,
 	}
 	sent := c.send(encode(c.newBuffer(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
 	if c.Keep <= 0 || c.KeepBytes <= 0 {

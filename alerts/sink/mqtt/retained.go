@@ -62,9 +62,14 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, published map
 
 func (w *Sink) warn(err error) {
 	if err != nil {
-		w.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err,
-			errcode.Key, errcode.SinkRetained)
+		WarnRetained(w.log, err)
 	}
+}
+
+// WarnRetained logs that the registry cannot be read or written.
+func WarnRetained(log *slog.Logger, err error) {
+	log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err,
+		errcode.Key, errcode.SinkRetained)
 }
 
 // wanted returns all retained messages in the order of publishing: vigil's own availability comes last.
