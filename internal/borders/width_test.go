@@ -27,7 +27,7 @@ var written = []string{
 
 // Lines may be longer in files that quote input or output as it is.
 var quoting = []string{
-	"alerts/broker/", "app/connect_test.go",
+	"alerts/broker/", "app/check_nats_test.go", "app/connect_test.go",
 	"alerts/evidence/browser_test.go", "BENCHMARKS.md", "capture/guard_test.go",
 	"cmd/vigil/alerts_readonly_test.go",
 	"cmd/vigil/check_run_test.go", "config/", "eval/", "model/",
