@@ -14,7 +14,8 @@ import (
 // has leapt if it runs ahead of arrival by more than it ever did, or if it goes back. The frame then gets a time one
 // step after the previous one, or later by the delay between their arrivals. Recordings have no arrival times to check
 // against: a step forward of less than an hour is a gap of that length, a step back is passed on, and a longer step
-// forward is a discontinuity of unknown length. If the timestamps return to the sequence from before a leap, they are used again.
+// forward is a discontinuity of unknown length. If the timestamps return to the sequence from before a leap, they are
+// used again.
 type ptsClock struct {
 	live  bool          // arrival times can check the stream's times
 	began time.Time     // when the source was opened

@@ -93,7 +93,10 @@ func (f *Comparison) page(plots string, o options) ([]byte, error) {
 // table writes the results of one preset.
 func (c *Contest) table(line func(format string, args ...any)) {
 	for _, task := range []string{forward, step} {
-		gflop, what := c.gflop(task), map[string]string{forward: "a clip forward", step: "a training step, batch 1"}[task]
+		gflop, what := c.gflop(task), map[string]string{
+			forward: "a clip forward",
+			step:    "a training step, batch 1",
+		}[task]
 		line("\n### %s: %s (%.4g GFLOP)\n", c.Preset, what, gflop)
 		line("| | version | median s | fastest to slowest | ratio | GFLOP/s | share |\n|---|---|--:|--:|--:|--:|--:|")
 		base := 0.0
