@@ -52,7 +52,7 @@ func openOrigin(dir string, log *serverLog) (*origin, error) {
 			return o, nil
 		}
 		log.log.Warn("the file of the store's key is damaged and is created again: the alerts stored so far are "+
-			"forwarded without a check of who stored them", "file", o.path(), errcode.Key, errcode.ServerClient)
+			"forwarded without a check of who stored them", "file", o.path(), errcode.Key, errcode.StoreDamaged)
 	}
 	if err != nil && errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("alert store %s: %w", dir, withDirHint(err))

@@ -128,7 +128,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 // logNoSocket logs why programs of this machine cannot read the store while it is open.
 func (s *Server) logNoSocket(err error) {
 	newServerLog(s.opts.Log, nil).log.Warn("programs of this machine cannot read the store while it is open",
-		"store", s.opts.Dir, "error", err, errcode.Key, errcode.ServerClient)
+		"store", s.opts.Dir, "error", err, errcode.Key, errcode.StoreUnreadable)
 }
 
 // prepareAndStart prepares the directory and starts the server on it.

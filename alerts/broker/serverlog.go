@@ -81,13 +81,23 @@ func (l *serverLog) Errorf(format string, v ...any) {
 	}
 	l.put(slog.LevelError, format, v)
 	if l.onWriteError != nil && containsAny(text, writeErrorTexts) {
-		code := errcode.StoreFailing
-		if containsAny(text, fullDiskTexts) {
-			code = errcode.StoreDiskFull
-		}
-		l.onWriteError(code.New(text))
+		l.onWriteError(serverTextCode(text).New(text))
 	}
 }
+
+// serverTextCode returns the code of a text of the server.
+func serverTextCode(text string) errcode.Code {
+	switch {
+	case containsAny(text, fullDiskTexts):
+		return errcode.StoreDiskFull
+	case containsAny(text, writeErrorTexts), containsAny(strings.ToLower(text), storeTexts):
+		return errcode.StoreFailing
+	}
+	return errcode.ServerClient
+}
+
+// storeTexts are in the server's messages about its files.
+var storeTexts = []string{"filestore", "jetstream", "stream state", "consumer state", "recover"}
 
 var fullDiskTexts = []string{"no space left on device", "disk quota exceeded"}
 
@@ -109,8 +119,8 @@ func (l *serverLog) Debugf(format string, v ...any)  { l.debug(format, v) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.debug(format, v) }
 
 func (l *serverLog) put(level slog.Level, format string, v []any) {
-	l.log.Log(context.Background(), level, "embedded NATS server", "text", fmt.Sprintf(format, v...),
-		errcode.Key, errcode.ServerClient)
+	text := fmt.Sprintf(format, v...)
+	l.log.Log(context.Background(), level, "embedded NATS server", "text", text, errcode.Key, serverTextCode(text))
 }
 
 func (l *serverLog) debug(format string, v []any) {

@@ -105,13 +105,13 @@ func grayOf(v float32) byte { return byte(max(0, min(255, (v+1)*127.5+0.5))) }
 // minKept is the number of seconds that a view needs.
 const minKept = 3
 
-// ErrTooShort is returned where there are too few pictures for a reference.
-var ErrTooShort = errors.New("a reference of a place needs 10 s of normal video")
+// errTooShort is returned where there are too few pictures for a reference.
+var errTooShort = errors.New("a reference of a place needs 10 s of normal video")
 
 // Reference returns what was learned so far.
 func (l *Learner) Reference() (*Reference, error) {
 	if len(l.kept) < minKept {
-		return nil, ErrTooShort
+		return nil, errTooShort
 	}
 	g := &l.sampler.grid
 	r := &Reference{

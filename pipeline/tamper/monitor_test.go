@@ -282,7 +282,7 @@ func TestReferenceCheck(t *testing.T) {
 		!strings.Contains(err.Error(), "side 96") {
 		t.Errorf("pictures of another side: %v", err)
 	}
-	if _, err := NewLearner(testSide).Reference(); err != ErrTooShort {
+	if _, err := NewLearner(testSide).Reference(); err != errTooShort {
 		t.Errorf("without pictures: %v", err)
 	}
 }

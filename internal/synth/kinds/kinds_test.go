@@ -311,8 +311,8 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, c.want)
 		}
 	}
-	if _, err := New(walk(64, 48, 10, 10)); !errors.Is(err, ErrTooShort) {
-		t.Errorf("error %v, want ErrTooShort", err)
+	if _, err := New(walk(64, 48, 10, 10)); !errors.Is(err, errTooShort) {
+		t.Errorf("error %v, want errTooShort", err)
 	}
 }
 

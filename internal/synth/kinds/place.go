@@ -23,8 +23,8 @@ const (
 	maxNoise = 8
 )
 
-// ErrTooShort reports a recording of less than MinSeconds.
-var ErrTooShort = errors.New("the recording is too short")
+// errTooShort reports a recording of less than MinSeconds.
+var errTooShort = errors.New("the recording is too short")
 
 // Recording is a continuous grey recording of a place.
 type Recording struct {
@@ -59,7 +59,7 @@ func New(r Recording) (*Place, error) {
 	case !(r.FPS >= 1 && r.FPS <= 240):
 		return nil, fmt.Errorf("%v frames a second: must be from 1 to 240", r.FPS)
 	case float64(r.Frames()) < MinSeconds*r.FPS:
-		return nil, fmt.Errorf("%w: %.1f s, of which nothing can be made; at least %d s are needed", ErrTooShort,
+		return nil, fmt.Errorf("%w: %.1f s, of which nothing can be made; at least %d s are needed", errTooShort,
 			float64(r.Frames())/r.FPS, MinSeconds)
 	}
 	p := &Place{Recording: r, grid: newGrid(r.Width, r.Height), actors: map[int]*actor{}}
