@@ -171,9 +171,9 @@ func TestRecord(t *testing.T) {
 	r = startRecording(t, server.URL()+"\n", "-", "-o", out, "--for", "1m", "--segment", "1h")
 	r.waitFor("a file under way", func() bool { return strings.Contains(r.stderr.String(), "source open") && under() })
 	send(t, r.cmd.Process, syscall.SIGTERM)
-	out, err := r.end()
-	if err != nil || !regexp.MustCompile(`^test: 1 file, .* MiB, no gaps, in `).MatchString(out) {
-		t.Errorf("%v: %q\n%s", err, out, r.stderr.String())
+	printed, err := r.end()
+	if err != nil || !regexp.MustCompile(`^test: 1 file, .* MiB, no gaps, in `).MatchString(printed) {
+		t.Errorf("%v: %q\n%s", err, printed, r.stderr.String())
 	}
 	if got := files(t, out, "*.part"); len(got) != 1 || got[0] != other {
 		t.Errorf("under way are %v", got)

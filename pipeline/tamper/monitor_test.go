@@ -103,8 +103,10 @@ func TestMonitorNamesTampering(t *testing.T) {
 		do   func(p []float32)
 		want Reason
 	}{
-		{"covered", func(p []float32) { fill(p, func(x, y int) float64 { return 90 + float64(x)/8 + float64(y)/12 }) },
-			Covered},
+		{
+			"covered", func(p []float32) { fill(p, func(x, y int) float64 { return 90 + float64(x)/8 + float64(y)/12 }) },
+			Covered,
+		},
 		{"dark", func(p []float32) {
 			for i := range p {
 				p[i] = (p[i]+1)*0.2 - 1

@@ -25,7 +25,7 @@ type start struct {
 	Side                     int
 	Mask                     []geometry.Polygon
 	FirstSeq                 uint64
-	Generation               int           `json:"Opening"`  // the pipe keeps its names, see docs/formats/worker-pipe.md
+	Generation               int           `json:"Opening"`  // the pipe keeps its name: docs/formats/worker-pipe.md
 	FPSHint                  float64       `json:"KnownFPS"` // likewise
 	Keep                     time.Duration // for pictures of full size
 	KeepBytes                int
