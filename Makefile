@@ -30,9 +30,9 @@ setup-tests:
 build:
 	go build -o bin/vigil ./cmd/vigil
 
-## demo: install what is missing, build, and watch a street that vigil draws itself, with alerts
+## demo: install what is missing, build, and watch a drawn street that the weights in weights/ know, with alerts
 demo: setup build
-	@bin/vigil demo
+	@bin/vigil demo -m weights/street.safetensors
 
 ## test: install what is missing, then all tests with the race detector, and without OpenCV; long ones without either
 test: test-race test-street test-pure

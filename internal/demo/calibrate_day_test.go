@@ -30,7 +30,7 @@ type streetWatch struct {
 
 func watchStreet(t *testing.T) streetWatch {
 	t.Helper()
-	m, err := model.Load("../../cmd/vigil/testdata/street.safetensors")
+	m, err := model.Load("../../weights/street.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func runDemo(t *testing.T, o Options) (result Result, stdout string) {
 // a runner.
 func TestDemoFindsFastObjects(t *testing.T) {
 	result, _ := runDemo(t, Options{
-		Weights: "../../cmd/vigil/testdata/street.safetensors", Normal: 15 * time.Second, Length: 28 * time.Second,
+		Weights: "../../weights/street.safetensors", Normal: 15 * time.Second, Length: 28 * time.Second,
 	})
 	if result.Found != 2 || result.Missed != 0 || result.False != 0 || !result.Kinds["cyclist"] ||
 		!result.Kinds["runner"] {

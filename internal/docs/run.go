@@ -21,9 +21,8 @@ cameras: [{name: gate, source: ped2/test/03.mkv, calibration: gate.json, realtim
 // since some use the outputs of others. data is the folder with UCSD Ped2.
 func PrepareDir(dir, root, data string) error {
 	for name, target := range map[string]string{
-		"ped2":               filepath.Join(data, "ped2"),
-		"weights":            filepath.Join(root, "weights"),
-		"street.safetensors": filepath.Join(root, "cmd", "vigil", "testdata", "street.safetensors"),
+		"ped2":    filepath.Join(data, "ped2"),
+		"weights": filepath.Join(root, "weights"),
 	} {
 		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
 			return err
