@@ -36,10 +36,10 @@ type origin struct {
 // originRecord is the content of originFile.
 type originRecord struct {
 	Key []byte `json:"key"`
-	// UnsignedUpTo is the number of the last message that earlier versions stored without a key: messages up to it are not
-	// verified.
+	// UnsignedUpTo is the number of the last message that earlier versions stored without a key: messages up to it are
+	// not verified.
 	UnsignedUpTo uint64 `json:"adopted"`
-	// UnsignedKnown reports whether Adopted is known.
+	// UnsignedKnown reports whether UnsignedUpTo is known.
 	UnsignedKnown bool `json:"settled"`
 }
 

@@ -251,7 +251,7 @@ func (q *Queue) lossError() error {
 		t.Stop()
 	}
 	if q.lost > 0 {
-		return fmt.Errorf("%d alert messages were not delivered, the first: %m", q.lost, q.first)
+		return fmt.Errorf("%d alert messages were not delivered, the first: %w", q.lost, q.first)
 	}
 	return nil
 }

@@ -23,8 +23,6 @@ func write(t *testing.T, name, text string) string {
 
 const story = "# one, two\nopen_after 1\ntheta 2\n0 3\n1 3\n2 0\n3 0\n5 0\n"
 
-func ptr[T any](v T) *T { return &v }
-
 // TestDetectSettingsWin expects flags to win over a configuration, and that over a timeline's own settings.
 func TestDetectSettingsWin(t *testing.T) {
 	cfg := write(t, "vigil.yaml", "model: m\ncameras:\n- name: gate\n  source: rtsp://10.0.0.7/x\n  model: m\n"+
@@ -36,10 +34,10 @@ func TestDetectSettingsWin(t *testing.T) {
 		theta  float64
 	}{
 		"the timeline's":       {DetectOptions{}, 1, 1, 2},
-		"flags":                {DetectOptions{OpenAfter: ptr(2 * time.Second)}, 0, 0, 2},
-		"a threshold":          {DetectOptions{Lo: ptr(0.0), Theta: ptr(4.0)}, 0, 0, 4},
+		"flags":                {DetectOptions{OpenAfter: new(2 * time.Second)}, 0, 0, 2},
+		"a threshold":          {DetectOptions{Lo: new(0.0), Theta: new(4.0)}, 0, 0, 4},
 		"a camera's":           {DetectOptions{ConfigFile: cfg, Camera: "gate"}, 0, 0, 2.5},
-		"a flag of a camera's": {DetectOptions{ConfigFile: cfg, Camera: "gate", Enter: ptr(0.5)}, 1, 0, 2.5},
+		"a flag of a camera's": {DetectOptions{ConfigFile: cfg, Camera: "gate", Enter: new(0.5)}, 1, 0, 2.5},
 	} {
 		got, err := Detect("-", strings.NewReader(story), c.o)
 		if err != nil {
@@ -61,8 +59,8 @@ func TestDetectRefuses(t *testing.T) {
 		usage bool
 		want  string
 	}{
-		"lo alone":          {story, DetectOptions{Lo: ptr(1.0)}, true, "--lo and --theta: give both"},
-		"lo above theta":    {story, DetectOptions{Lo: ptr(1.0), Theta: ptr(1.0)}, true, "lo must be below theta"},
+		"lo alone":          {story, DetectOptions{Lo: new(1.0)}, true, "--lo and --theta: give both"},
+		"lo above theta":    {story, DetectOptions{Lo: new(1.0), Theta: new(1.0)}, true, "lo must be below theta"},
 		"no camera":         {story, DetectOptions{ConfigFile: "x"}, true, "--camera: which"},
 		"no configuration":  {story, DetectOptions{Camera: "x"}, true, "-c: which configuration"},
 		"no such file":      {story, DetectOptions{ConfigFile: "/none", Camera: "x"}, true, "/none"},
@@ -70,7 +68,7 @@ func TestDetectRefuses(t *testing.T) {
 		"a rate for times":  {story, DetectOptions{FPS: 5}, true, "--fps: a timeline has times"},
 		"a negative rate":   {csv, DetectOptions{FPS: -5}, true, "--fps: is -5"},
 		"no rate":           {csv, DetectOptions{}, true, "--fps: how many frames a second"},
-		"leave below enter": {story, DetectOptions{Leave: ptr(0.1)}, true, "must be 0 < enter < leave"},
+		"leave below enter": {story, DetectOptions{Leave: new(0.1)}, true, "must be 0 < enter < leave"},
 		"no regularity":     {csv, DetectOptions{FPS: 10}, false, "frame 10 of 01 has no regularity, so a threshold"},
 		"not a timeline":    {"hello\n", DetectOptions{}, false, `standard input: line 1: "hello"`},
 		"other events": {
@@ -107,7 +105,7 @@ func TestDetectCSV(t *testing.T) {
 		row("b.mkv", rest)
 	}
 	path := write(t, "scores.csv", text.String())
-	o := DetectOptions{FPS: 10, OpenAfter: ptr(400 * time.Millisecond), CloseAfter: ptr(600 * time.Millisecond)}
+	o := DetectOptions{FPS: 10, OpenAfter: new(400 * time.Millisecond), CloseAfter: new(600 * time.Millisecond)}
 	got, err := Detect(path, nil, o)
 	if err != nil {
 		t.Fatal(err)
@@ -127,12 +125,12 @@ func TestDetectCSV(t *testing.T) {
 		t.Errorf("frames %d, %d, %d, %d", *e.StartFrame, *e.RaisedFrame, *e.PeakFrame, *e.EndFrame)
 	}
 	// With a threshold the errors decide: only one of b's is above it.
-	o.Lo, o.Theta = ptr(0.0), ptr(3.5)
+	o.Lo, o.Theta = new(0.0), new(3.5)
 	if got, err = Detect(path, nil, o); err != nil || len(got.Events) != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	out := filepath.Join(t.TempDir(), "out.csv")
-	o.OpenAfter = ptr(time.Duration(0))
+	o.OpenAfter = new(time.Duration(0))
 	if got, err = Detect(path, nil, o); err != nil {
 		t.Fatal(err)
 	}

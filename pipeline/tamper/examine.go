@@ -186,15 +186,15 @@ func (m *Monitor) frozen(f *findings) bool {
 		return true
 	// Without noise to go by: things stopped in mid motion and are still there.
 	case long(s.exact) && s.stopped.count() >= 3:
-		return m.present(f, s.stopped)
+		return m.present(s.stopped)
 	case long(s.unmoved) && s.stopped.count() >= 5 && s.stopped.patches() >= 2 && m.ref.Unmoved < 2*time.Second:
-		return m.present(f, s.stopped)
+		return m.present(s.stopped)
 	}
 	return false
 }
 
 // present says whether half of the cells differ from the view.
-func (m *Monitor) present(f *findings, cells cellSet) bool {
+func (m *Monitor) present(cells cellSet) bool {
 	n := 0
 	v := m.views[m.nearest]
 	for i := range numCells {

@@ -2,6 +2,7 @@ package tamper
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -284,7 +285,7 @@ func TestReferenceCheck(t *testing.T) {
 		!strings.Contains(err.Error(), "side 96") {
 		t.Errorf("pictures of another side: %v", err)
 	}
-	if _, err := NewLearner(testSide).Reference(); err != errTooShort {
+	if _, err := NewLearner(testSide).Reference(); !errors.Is(err, errTooShort) {
 		t.Errorf("without pictures: %v", err)
 	}
 }

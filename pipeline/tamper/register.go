@@ -6,11 +6,6 @@ import "math"
 // x + shift + turn*(-y, x) + zoom*(x, y) in the picture, for small angles.
 type motion struct{ x, y, turn, zoom float64 }
 
-// at is the displacement of the point (x, y), relative to the centre.
-func (m motion) at(x, y float64) (dx, dy float64) {
-	return m.x - m.turn*y + m.zoom*x, m.y + m.turn*x + m.zoom*y
-}
-
 // size is the root mean square displacement over the picture, as a fraction of its side.
 func (m motion) size(g *grid) float64 {
 	// The mean of x^2 over the side is w^2/12, so that of x^2 + y^2 is w^2/6.
