@@ -92,7 +92,7 @@ func (m *Monitor) examine(picture []float32) findings {
 	f.Shift = shift.size(g)
 
 	switch {
-	case m.frozen(&f):
+	case m.frozen():
 		f.doubt, f.hold, f.ago = Frozen, 0, frozenFor
 	case m.light.dark(m.darkest()):
 		f.doubt, f.hold, f.ago = Dark, holdSudden, halfWindow
@@ -176,7 +176,7 @@ func (m *Monitor) whiteShare() float64 {
 }
 
 // frozen says whether the picture stands still although the place does not.
-func (m *Monitor) frozen(f *findings) bool {
+func (m *Monitor) frozen() bool {
 	const sample = 200 * time.Millisecond
 	long := func(run int) bool { return time.Duration(run)*sample >= frozenFor }
 	s := &m.still
