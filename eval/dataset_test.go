@@ -164,7 +164,7 @@ func TestInvalidLayouts(t *testing.T) {
 			layout: "avenue", add: "ground_truth_demo/testing_label_mask/2_label.mat",
 			text: "hello", want: "not a MAT-file",
 		},
-		"a video has no number": {layout: "avenue", add: "testing_videos/first.avi", want: `"first" is none`},
+		"a video has no number": {layout: "avenue", add: "testing_videos/first.avi", want: `"first" is not a number`},
 		"a frame too many": {
 			layout: "shanghaitech", add: "testing/frames/01_0014/005.jpg",
 			want: "01_0014: has 6 frames, but",

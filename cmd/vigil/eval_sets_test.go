@@ -166,7 +166,7 @@ func TestEvalTakesACalibration(t *testing.T) {
 	}
 	normal, record := filepath.Join(dir, "normal.mkv"), filepath.Join(dir, "c.json")
 	encodeVideo(t, street(1, 128, 96), 1500, normal, "-c:v", "ffv1")
-	mustRunVigil(t, "calibrate", normal, "-m", "../../weights/street.safetensors", "--camera", "gate", "--hop", "4",
+	mustRunVigil(t, "calibrate", normal, "-m", streetWeights, "--camera", "gate", "--hop", "4",
 		"--theta-quantile", "0.995", "-o", record)
 	own, err := calibrate.Read(record)
 	if err != nil {
@@ -202,7 +202,7 @@ func TestEvalTakesACalibration(t *testing.T) {
 		return root
 	}
 	root, report := set(128, 96), filepath.Join(dir, "report")
-	r := parseEval(t, mustRunVigil(t, "eval", root, "-m", "../../weights/street.safetensors", "--calibration",
+	r := parseEval(t, mustRunVigil(t, "eval", root, "-m", streetWeights, "--calibration",
 		record, "--json",
 		"--resamplings", "0", "--report", report))
 	c := r.Live.Threshold.Cameras[0]
@@ -221,9 +221,9 @@ func TestEvalTakesACalibration(t *testing.T) {
 		t.Errorf("given back: %+v", g)
 	}
 	for want, args := range map[string][]string{
-		"hop is 2, calibrated for 4":                      {root, "-m", "../../weights/street.safetensors", "--hop", "2"},
+		"hop is 2, calibrated for 4":                      {root, "-m", streetWeights, "--hop", "2"},
 		"model hash is ":                                  {root, "-m", tinyWeights(t)},
-		"picture size is 64x48, calibrated for 128x96":    {set(64, 48), "-m", "../../weights/street.safetensors"},
+		"picture size is 64x48, calibrated for 128x96":    {set(64, 48), "-m", streetWeights},
 		"c.json: calibration " + own.ID + " does not fit": {root, "-m", tinyWeights(t)},
 	} {
 		if code, _, errs := runVigil(t, append(append([]string{"eval"}, args...), "--calibration",
@@ -232,3 +232,6 @@ func TestEvalTakesACalibration(t *testing.T) {
 		}
 	}
 }
+
+// streetWeights know the street that the demo draws.
+const streetWeights = "../../weights/street.safetensors"

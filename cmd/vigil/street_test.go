@@ -43,7 +43,7 @@ func TestRunFindsTheCartOverRTSP(t *testing.T) {
 	if len(cart) != 1 {
 		t.Fatalf("the street has %v, want one cart", cart)
 	}
-	weights, err := filepath.Abs("../../weights/street.safetensors")
+	weights, err := filepath.Abs(streetWeights)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,8 @@ func TestMonitorNamesTampering(t *testing.T) {
 		want Reason
 	}{
 		{
-			"covered", func(p []float32) { fill(p, func(x, y int) float64 { return 90 + float64(x)/8 + float64(y)/12 }) },
+			"covered",
+			func(p []float32) { fill(p, func(x, y int) float64 { return 90 + float64(x)/8 + float64(y)/12 }) },
 			Covered,
 		},
 		{"dark", func(p []float32) {
