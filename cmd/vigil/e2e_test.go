@@ -156,7 +156,7 @@ func checkComplete(t *testing.T, a alerts.Alert) {
 		"end":              time.Since(a.End.Wall) < 10*time.Minute,
 		"duration_seconds": a.DurationSeconds > 0, "error": a.Error > 0, "peak_error": a.PeakError >= a.Error,
 		"severity":  a.Severity > 0.5,
-		"threshold": a.Threshold == 0.00001, "lo": a.Lo == 0.000001, "model.name": a.Model.Name == "blind",
+		"threshold": a.Threshold == 0.00001, "lo": a.Lo == 0.000001, "model.name": a.Model.Name == "zero",
 		"model.hash":    len(a.Model.Hash) == 64,
 		"model.version": a.Model.Version != "" && strings.HasPrefix(a.Model.Hash, a.Model.Version),
 		"source":        a.Source.Width == 320 && a.Source.Height == 240,

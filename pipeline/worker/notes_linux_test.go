@@ -48,7 +48,7 @@ func TestLateKeyFrame(t *testing.T) {
 	if _, err := p.Next(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(notes) == 0 || !strings.Contains(notes[0], "video comes, but no key frame within 1s") {
+	if len(notes) == 0 || !strings.Contains(notes[0], "packets arrive, but no key frame within 1s") {
 		t.Errorf("notes %q", notes)
 	}
 }
