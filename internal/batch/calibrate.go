@@ -31,6 +31,7 @@ func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Wri
 	}
 	s := calibrator{Recordings: r, CalibrateOptions: o, w: w}
 	s.bar = progress.New(w, "calibrate", "frames", frames)
+	s.w = s.bar
 	err = s.scoreAll(ctx)
 	s.bar.Finish()
 	if err != nil {
@@ -58,7 +59,6 @@ func (s *calibrator) scoreAll(ctx context.Context) error {
 	for _, rec := range s.All {
 		one, err, fatal := s.score(ctx, rec)
 		if len(s.notes) > 0 {
-			s.bar.Clear()
 			s.printNotes(s.w)
 		}
 		switch {
@@ -72,7 +72,6 @@ func (s *calibrator) scoreAll(ctx context.Context) error {
 		}
 		if rec.Source.Live() {
 			if warning := one.span.warning(); warning != "" {
-				s.bar.Clear()
 				fmt.Fprintf(s.w, "warning: %s: %s\n", rec.Source, warning)
 			}
 		}
@@ -81,7 +80,6 @@ func (s *calibrator) scoreAll(ctx context.Context) error {
 	if len(bad) == len(s.All) {
 		return errors.Join(bad...)
 	}
-	s.bar.Clear()
 	WarnLeftOut(s.w, bad)
 	return nil
 }
@@ -129,7 +127,6 @@ func (s *calibrator) score(ctx context.Context, rec Recording) (one *normalVideo
 			one.pace(stats[0].Rates.Seen)
 		}
 		if n := stats[0].Unscorable; n > 0 {
-			s.bar.Clear()
 			fmt.Fprintf(s.w, "%s: %d clips could not be scored, %d were\n", rec.Name, n, stats[0].Scored)
 		}
 	}

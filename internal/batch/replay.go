@@ -35,7 +35,7 @@ func (r *Replay) Run(ctx context.Context, frames int, bad []error, w io.Writer) 
 			r.results = append(r.results, VideoResult{Video: one.Name, Error: bad[i].Error()})
 			continue
 		}
-		if err := r.replay(ctx, one, bar, w); err != nil {
+		if err := r.replay(ctx, one, bar); err != nil {
 			bar.Finish()
 			return nil, err
 		}
@@ -57,7 +57,7 @@ func (r *Replay) Commit() error {
 	return r.Scores.Commit()
 }
 
-func (r *Replay) replay(ctx context.Context, one Recording, bar *progress.Bar, w io.Writer) error {
+func (r *Replay) replay(ctx context.Context, one Recording, bar *progress.Bar) error {
 	cam, err := r.camera(one, bar.Add)
 	if err != nil {
 		return err
@@ -93,11 +93,11 @@ func (r *Replay) replay(ctx context.Context, one Recording, bar *progress.Bar, w
 		result.Error = fmt.Sprintf("%s: %v", one.Source, err)
 	}
 	r.results = append(r.results, result)
-	bar.Clear()
-	r.printNotes(w)
+	r.printNotes(bar)
 	if n := result.Unscorable; n > 0 {
-		fmt.Fprintf(w, "%s: %d clips could not be scored, %d were\n", one.Name, n, result.Clips)
+		fmt.Fprintf(bar, "%s: %d clips could not be scored, %d were\n", one.Name, n, result.Clips)
 	}
+	bar.Clear() // the events may go to the same terminal
 	for _, a := range ended {
 		r.OnEvent(one.Name, a)
 		if r.Events != nil && err == nil {

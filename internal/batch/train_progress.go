@@ -11,7 +11,6 @@ import (
 
 // TrainProgress shows the progress of a training run, and a line for each validation.
 type TrainProgress struct {
-	w     io.Writer
 	out   string
 	slots int
 	bar   *progress.Bar
@@ -21,7 +20,7 @@ type TrainProgress struct {
 
 // NewTrainProgress shows on w a run that writes its weights to the file out and has so many slots.
 func NewTrainProgress(w io.Writer, out string, slots int) *TrainProgress {
-	return &TrainProgress{w: w, out: out, slots: slots, bar: progress.NewSteps(w, "train")}
+	return &TrainProgress{out: out, slots: slots, bar: progress.NewSteps(w, "train")}
 }
 
 // lossMemory is the weight of the previous average in the shown loss.
@@ -46,8 +45,7 @@ func (p *TrainProgress) Show(s train.Progress) {
 	if s.Best {
 		kept = "; the best so far, kept in " + p.out
 	}
-	p.bar.Clear()
-	fmt.Fprintf(p.w, "epoch %.1f of %.1f: held-out %s%s\n", s.Epoch, s.Epochs, s.Validation, kept)
+	fmt.Fprintf(p.bar, "epoch %.1f of %.1f: held-out %s%s\n", s.Epoch, s.Epochs, s.Validation, kept)
 }
 
 // Finish removes the progress bar.

@@ -92,7 +92,7 @@ func (r *Recordings) ReadTrainingSet(ctx context.Context, frames int, o VideoOpt
 	var set TrainingSet
 	var bad []error
 	for _, one := range r.All {
-		more, err := r.readOne(ctx, one, o, w)
+		more, err := r.readOne(ctx, one, o, bar)
 		if ctx.Err() != nil {
 			return set, ctx.Err()
 		}
@@ -108,12 +108,11 @@ func (r *Recordings) ReadTrainingSet(ctx context.Context, frames int, o VideoOpt
 			}
 		}
 	}
-	r.Rates.Print(w, "train")
+	r.Rates.Print(bar, "train")
 	if len(set.Videos) == 0 {
 		return set, fmt.Errorf("%w: %w", train.ErrTooLittle, errors.Join(bad...))
 	}
-	bar.Clear()
-	WarnLeftOut(w, bad)
+	WarnLeftOut(bar, bad)
 	return set, nil
 }
 

@@ -15,9 +15,12 @@ import (
 // lineEvery is the interval of lines without a terminal.
 const lineEvery = 5 * time.Second
 
-// Bar shows the progress of one command. Several goroutines may use it.
+// Bar shows the progress of one command. Several goroutines may use it. While it is there, what else is printed to the
+// same writer goes through the Bar, which is a writer too.
 type Bar struct {
 	bar   *progressbar.ProgressBar // nil without a terminal
+	out   sync.Mutex               // held while w is written to
+	w     io.Writer
 	mu    sync.Mutex
 	state state
 	stop  chan struct{}
@@ -60,7 +63,7 @@ func (s state) of() string {
 }
 
 func start(w io.Writer, what string, first state, count int, line func(state) string, opts ...progressbar.Option) *Bar {
-	b := &Bar{state: first, stop: make(chan struct{})}
+	b := &Bar{w: w, state: first, stop: make(chan struct{})}
 	if f := terminal.Of(w); f != nil {
 		b.bar = progressbar.NewOptions(count, append(opts, progressbar.OptionSetWriter(f),
 			progressbar.OptionSetDescription(what), progressbar.OptionThrottle(100*time.Millisecond),
@@ -79,7 +82,9 @@ func start(w io.Writer, what string, first state, count int, line func(state) st
 				text := line(b.state)
 				b.mu.Unlock()
 				if text != "" {
+					b.out.Lock()
 					fmt.Fprintf(w, "%s: %s\n", what, text)
+					b.out.Unlock()
 				}
 			}
 		}
@@ -119,6 +124,14 @@ func (b *Bar) Clear() {
 	if b.bar != nil {
 		_ = b.bar.Clear() // as in Add
 	}
+}
+
+// Write prints lines in the bar's place; the next Add or Set draws it again.
+func (b *Bar) Write(lines []byte) (int, error) {
+	b.Clear()
+	b.out.Lock()
+	defer b.out.Unlock()
+	return b.w.Write(lines)
 }
 
 // Finish removes the bar permanently.

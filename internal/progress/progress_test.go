@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,6 +33,28 @@ func TestLines(t *testing.T) {
 		b.Finish()
 		if got := out.String(); got != "train: step 7, loss 1\ntrain: step 8 of 9, loss 0.5\n" {
 			t.Errorf("steps: %q", got)
+		}
+	})
+}
+
+// Lines that a command prints and those of its bar do not meet.
+func TestOtherLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		b := New(&out, "read", "frames", 100)
+		for range 100 {
+			time.Sleep(lineEvery) // a line of the bar is due, too
+			fmt.Fprintln(b, "warning")
+		}
+		b.Finish()
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		for _, line := range lines {
+			if line != "warning" && line != "read: 0 of 100 frames, 0 frames/s" {
+				t.Errorf("line %q", line)
+			}
+		}
+		if len(lines) < 199 {
+			t.Errorf("%d lines", len(lines))
 		}
 	})
 }
