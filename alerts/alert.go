@@ -179,9 +179,9 @@ type Evidence struct {
 
 // Measurement is the model's measurement of an event.
 type Measurement struct {
-	// Raw error of the latest clip, in the unit that the weights name.
+	// Raw error of the latest clip, in the unit that the weights name, by the measure nearest to its threshold.
 	Error float64 `json:"error" jsonschema:"minimum=0"`
-	// Live regularity of the latest clip: 1 is normal, 0.5 the threshold.
+	// Live regularity of the latest clip by the same measure: 1 is normal, 0.5 the threshold.
 	Regularity float64 `json:"regularity" jsonschema:"minimum=0,maximum=1"`
 	// Highest raw error of the event so far.
 	PeakError float64 `json:"peak_error" jsonschema:"minimum=0"`
@@ -193,6 +193,21 @@ type Measurement struct {
 	Threshold float64 `json:"threshold" jsonschema:"minimum=0"`
 	// 1 - peak_regularity, from 0 to 1: 0.5 is at the threshold, 1 as far above it as lo is below.
 	Severity float64 `json:"severity" jsonschema:"minimum=0,maximum=1"`
+	// The measure that the peak, lo and threshold are of: motion, appearance (also of what stands still) or mean.
+	// Messages of earlier versions have none.
+	Cause string `json:"cause,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=motion,example=appearance"`
+	// The latest clip by the measure motion.
+	Motion *Reading `json:"motion,omitempty"`
+	// The latest clip by the measure appearance.
+	Appearance *Reading `json:"appearance,omitempty"`
+}
+
+// Reading is a clip's error by one measure.
+type Reading struct {
+	// Raw error, in the unit that the weights name.
+	Error float64 `json:"error" jsonschema:"minimum=0"`
+	// Live regularity by this measure; absent where it has no threshold.
+	Regularity *float64 `json:"regularity,omitempty" jsonschema:"minimum=0,maximum=1"`
 }
 
 // Moment is the time of a frame.

@@ -17,7 +17,10 @@ type Score struct {
 	Error         float64   `json:"error"`          // raw, in the unit that the weights name
 	// Regularity is nil without a calibration that fits what the camera sends.
 	Regularity   *float64 `json:"regularity,omitempty"`
-	ClipsSkipped uint64   `json:"clips_skipped"` // since the start, for overload
+	ClipsSkipped uint64   `json:"clips_skipped"`   // since the start, for overload
+	Cause        string   `json:"cause,omitempty"` // the measure that error and regularity are of, as in an alert
+	Motion       *Reading `json:"motion,omitempty"`
+	Appearance   *Reading `json:"appearance,omitempty"`
 }
 
 // Status is a change in the state of a camera; it is published and not stored.
@@ -65,12 +68,17 @@ func EncodeScore(s Score) ([]byte, error) {
 	if err := ValidCamera(s.Camera); err != nil {
 		return nil, fmt.Errorf("encode score: %w", err)
 	}
-	if !finite(s.Error) || !finite(s.StreamSeconds) || s.Regularity != nil && !finite(*s.Regularity) {
+	if !finite(s.Error) || !finite(s.StreamSeconds) || s.Regularity != nil && !finite(*s.Regularity) ||
+		!s.Motion.finite() || !s.Appearance.finite() {
 		return nil, fmt.Errorf(
 			"encode score of camera %s, frame %d: error, regularity and stream time must be finite numbers",
 			s.Camera, s.Frame)
 	}
 	return encodeEvent(NewID(), TypeScore, s.Camera, "", s.Wall, s)
+}
+
+func (r *Reading) finite() bool {
+	return r == nil || finite(r.Error) && (r.Regularity == nil || finite(*r.Regularity))
 }
 
 // DecodeScore decodes a score.

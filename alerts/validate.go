@@ -74,6 +74,10 @@ func (a Alert) Validate() error {
 		c.number("lo", r.Lo, math.Inf(1))
 		c.number("threshold", r.Threshold, math.Inf(1))
 		c.number("severity", r.Severity, 1)
+		c.require(r.Cause == "" || reasonPattern.MatchString(r.Cause), "cause is %q: must be a measure such as motion",
+			r.Cause)
+		c.reading("motion", r.Motion)
+		c.reading("appearance", r.Appearance)
 	}
 	c.require(a.Source.Width >= 0 && a.Source.Height >= 0, "source is %dx%d: must not be negative", a.Source.Width,
 		a.Source.Height)
@@ -100,6 +104,16 @@ func (a Alert) Validate() error {
 			"evidence_missing[%d] must have a kind and a reason", i)
 	}
 	return c.err()
+}
+
+func (c *problems) reading(field string, r *Reading) {
+	if r == nil {
+		return
+	}
+	c.number(field+".error", r.Error, math.Inf(1))
+	if r.Regularity != nil {
+		c.number(field+".regularity", *r.Regularity, 1)
+	}
 }
 
 // checkRequired distinguishes a missing field from a zero one, which the Go type alone cannot.

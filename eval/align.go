@@ -70,7 +70,7 @@ func Raw(r Recording) Series {
 		if c.Centre.Frame < video.CuboidFrames/2 || c.Centre.Frame+afterCentre >= uint64(len(r.Abnormal)) {
 			continue
 		}
-		s.Scores = append(s.Scores, c.Raw)
+		s.Scores = append(s.Scores, c.Readings[0].Raw)
 		s.Abnormal = append(s.Abnormal, r.Abnormal[c.Centre.Frame])
 	}
 	return s
@@ -84,12 +84,12 @@ func FullClips(clips []detect.Clip) []detect.Clip {
 // LiveCentred is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score holds
 // from its start + 8 until the next clip's start + 8, and the last one to the end of the video. The first 8 frames take
 // the first clip's score, since they lie within that clip. Partial clips are not used. A frame's score may depend on up
-// to 7 later frames. Clips are at the live hop; value maps an error to a score by what is known from normal video.
-func LiveCentred(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
+// to 7 later frames. Clips are at the live hop; value maps a clip to a score by what is known from normal video.
+func LiveCentred(r Recording, clips []detect.Clip, value func(detect.Clip) float64) Series {
 	clips = FullClips(clips)
 	first := math.Inf(-1)
 	if len(clips) > 0 {
-		first = value(clips[0].Error)
+		first = value(clips[0])
 	}
 	return holdLast(r, clips, value, first, func(c detect.Clip) uint64 { return c.Centre.Frame })
 }
@@ -97,19 +97,19 @@ func LiveCentred(r Recording, clips []detect.Clip, value func(e float64) float64
 // NoDelay is the live alignment without lookahead, as for alerts. Every frame counts: frame t takes the score of the
 // latest clip that ended at t or before. Partial clips count. Frames before the end of the first clip have no score yet
 // and rank below all others (-Inf). At a gap, the last score holds until the next one.
-func NoDelay(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
+func NoDelay(r Recording, clips []detect.Clip, value func(detect.Clip) float64) Series {
 	return holdLast(r, clips, value, math.Inf(-1), func(c detect.Clip) uint64 { return c.Last.Frame })
 }
 
 // holdLast gives every frame the score of the latest clip whose frame has been reached; before the first one, first.
-func holdLast(r Recording, clips []detect.Clip, value func(float64) float64, first float64,
+func holdLast(r Recording, clips []detect.Clip, value func(detect.Clip) float64, first float64,
 	frame func(detect.Clip) uint64,
 ) Series {
 	s := Series{Video: r.Name, Abnormal: r.Abnormal, Scores: make([]float64, len(r.Abnormal))}
 	now, next := first, 0
 	for t := range s.Scores {
 		for next < len(clips) && frame(clips[next]) <= uint64(t) {
-			now = value(clips[next].Error)
+			now = value(clips[next])
 			next++
 		}
 		s.Scores[t] = now

@@ -19,13 +19,13 @@ func clipsAt(starts []int, errors ...float64) []detect.Clip {
 		}
 		out[i] = detect.Clip{
 			First: at(s), ScoredFrom: at(s), Centre: at(s + 8), ScoredCentre: at(s + 8), Last: at(s + 15),
-			Error: errors[i], Raw: errors[i], FPS: 10,
+			Error: errors[i], Readings: raw(errors[i]), FPS: 10,
 		}
 	}
 	return out
 }
 
-func same(e float64) float64 { return e }
+func same(c detect.Clip) float64 { return c.Error }
 
 func TestAlignments(t *testing.T) {
 	r := Recording{Name: "01", Abnormal: make([]bool, 28)}
@@ -85,7 +85,7 @@ func TestAlignmentsUseTheRightClips(t *testing.T) {
 		t.Errorf("live %v, want the weighted errors", got)
 	}
 	partial := detect.Clip{
-		Pictures: 3, Error: 9, Raw: 9, Centre: detect.Moment{Frame: 2},
+		Pictures: 3, Error: 9, Readings: raw(9), Centre: detect.Moment{Frame: 2},
 		Last: detect.Moment{Frame: 2},
 	}
 	r.Clips = append([]detect.Clip{partial}, r.Clips...)
@@ -107,7 +107,7 @@ func TestAlarmOfLastFrames(t *testing.T) {
 	for i := range clips {
 		clips[i].ScoredFrom.Frame += 12
 	}
-	alarms := alarmsOf(clips, detect.Config{Enter: 0.5, Leave: 0.6}, 1, 3)
+	alarms := alarmsOf(clips, detect.Config{Enter: 0.5, Leave: 0.6}, []detect.Scale{{Lo: 1, Theta: 3}})
 	if len(alarms) != 1 || alarms[0].First != 20 || alarms[0].Last != 23 {
 		t.Errorf("alarms %+v, want one from frame 20 to 23", alarms)
 	}
@@ -135,7 +135,7 @@ func TestEvents(t *testing.T) {
 		}
 		starts, errs = append(starts, s), append(errs, e)
 	}
-	alarms := alarmsOf(clipsAt(starts, errs...), cfg, 1, 3)
+	alarms := alarmsOf(clipsAt(starts, errs...), cfg, []detect.Scale{{Lo: 1, Theta: 3}})
 	want := []Alarm{{Span{96, 127}, 111}, {Span{240, 263}, 255}, {Span{384, 399}, 399}}
 	if !reflect.DeepEqual(alarms, want) {
 		t.Fatalf("alarms %v, want %v", alarms, want)
@@ -230,3 +230,6 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 		t.Error("thresholds for one of two cameras were taken")
 	}
 }
+
+// raw are the readings of a clip by one measure.
+func raw(e float64) [2]detect.Reading { return [2]detect.Reading{{Error: e, Raw: e}} }

@@ -49,19 +49,19 @@ func (g *ExternalScores) Detect(fps float64, threshold *pipeline.Threshold, cfg 
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.Videos)) {
 		clips := timed(g.Videos[name], fps)
-		scored, lo := slices.Values(clips), math.Inf(-1)
+		scored := slices.Values(clips)
 		if threshold != nil {
-			scored, lo = judged(clips, threshold.Lo, threshold.Theta), threshold.Lo
+			scored = judged(clips, threshold.Scales())
 		} else if err := g.checkRegularity(name); err != nil {
 			return nil, err
 		}
-		out.add(name, scored, cfg, lo, fps)
+		out.add(name, scored, cfg, fps)
 	}
 	return out, nil
 }
 
-func (d *Detected) add(video string, clips iter.Seq[detect.Clip], cfg detect.Config, lo, fps float64) {
-	for _, e := range detect.Replay(clips, cfg, lo) {
+func (d *Detected) add(video string, clips iter.Seq[detect.Clip], cfg detect.Config, fps float64) {
+	for _, e := range detect.Replay(clips, cfg) {
 		start, raised, peak, end := e.Start.Centre.Frame, e.Raised.Last.Frame, e.Peak.Centre.Frame, e.End.Centre.Frame
 		at := func(frame uint64) float64 { return float64(frame) / fps }
 		d.Events = append(d.Events, DetectedEvent{
@@ -93,6 +93,7 @@ func timed(clips []detect.Clip, fps float64) []detect.Clip {
 	for i := range clips {
 		at(&clips[i].Centre)
 		at(&clips[i].Last)
+		clips[i].Excess = clips[i].Error // it ranks peaks, until there is a threshold
 		if i > 0 {
 			steps = append(steps, float64(clips[i].Centre.Frame-clips[i-1].Centre.Frame))
 		}

@@ -44,7 +44,7 @@ func EvaluateScores(ctx context.Context, scores string, of Truth, calibration st
 		if err != nil {
 			return nil, nil, err
 		}
-		o.Thresholds = Thresholds{"": {Lo: cal.Lo, Theta: cal.Theta}}
+		o.Thresholds = Thresholds{"": {Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}}
 	}
 	result, err := Evaluate(recordings, *o)
 	if err != nil {

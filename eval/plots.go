@@ -134,21 +134,31 @@ func unitPlot(title, x, y string, curves []curve, legendLeft bool) ([]byte, erro
 	return render(p, 4.6*vg.Inch, 4.2*vg.Inch)
 }
 
-// plotVideo draws the errors of a video at their centre frames, with the labels, the threshold and the alarms.
+// plotVideo draws the errors of a video at their centre frames, with the labels, the threshold and the alarms. With two
+// measures it draws the excess, whose threshold is 1.
 func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 	p := newPlot()
 	p.X.Label.Text, p.Y.Label.Text = "frame", "error"
 	p.X.Min, p.X.Max, p.Y.Min = 0, math.Max(1, float64(len(r.Abnormal))), 0
+	th, judged := t[r.Camera]
+	scales, threshold := th.Scales(), th.Theta
+	if len(scales) > 1 {
+		p.Y.Label.Text, threshold = "of threshold", 1
+	}
 	var line plotter.XYs
 	top := 0.0
 	for _, c := range FullClips(r.Clips) {
-		line = append(line, plotter.XY{X: float64(c.Centre.Frame), Y: c.Error})
-		top = math.Max(top, c.Error)
-		p.Y.Min = math.Min(p.Y.Min, c.Error)
+		y := c.Error
+		if len(scales) > 1 {
+			judge(&c, scales)
+			y = c.Excess
+		}
+		line = append(line, plotter.XY{X: float64(c.Centre.Frame), Y: y})
+		top = math.Max(top, y)
+		p.Y.Min = math.Min(p.Y.Min, y)
 	}
-	th, judged := t[r.Camera]
 	if judged {
-		top = math.Max(top, th.Theta)
+		top = math.Max(top, threshold)
 	}
 	if top <= p.Y.Min {
 		top = p.Y.Min + 1
@@ -166,7 +176,7 @@ func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 		}
 	}
 	if judged {
-		l, err := plotter.NewLine(plotter.XYs{{X: 0, Y: th.Theta}, {X: p.X.Max, Y: th.Theta}})
+		l, err := plotter.NewLine(plotter.XYs{{X: 0, Y: threshold}, {X: p.X.Max, Y: threshold}})
 		if err != nil {
 			return nil, err
 		}

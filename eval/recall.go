@@ -41,8 +41,11 @@ type scoredVideo struct {
 func eventsAt(videos []scoredVideo, cfg detect.Config, scale float64) *Events {
 	e := &Events{}
 	for _, v := range videos {
-		lo := v.threshold.Lo
-		e.add(v.Recording, alarmsOf(v.clips, cfg, lo, lo+scale*(v.threshold.Theta-lo)))
+		scales := slices.Clone(v.threshold.Scales())
+		for i := range scales {
+			scales[i].Theta = scales[i].Lo + scale*(scales[i].Theta-scales[i].Lo)
+		}
+		e.add(v.Recording, alarmsOf(v.clips, cfg, scales))
 	}
 	e.finish()
 	return e
@@ -96,9 +99,11 @@ func (a *AtRecall) fill(e *Events, scale float64, videos []scoredVideo) {
 func distinctScales(videos []scoredVideo, cfg detect.Config) []float64 {
 	var edges []float64
 	for _, v := range videos {
+		scales := v.threshold.Scales()
 		for _, c := range v.clips {
+			judge(&c, scales)
 			// Half of the distance from lo, in those of the threshold: regularity is 1 - half/scale.
-			half := (c.Error - v.threshold.Lo) / (2 * (v.threshold.Theta - v.threshold.Lo))
+			half := c.Excess / 2
 			if !(half > 0) {
 				continue
 			}

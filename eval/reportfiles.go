@@ -79,7 +79,9 @@ func writeScores(path string, recordings []Recording) error {
 	for _, r := range recordings {
 		var rows []ScoredFrame
 		for _, c := range FullClips(r.Clips) {
-			rows = append(rows, ScoredFrame{c.Centre.Frame, c.Error, math.NaN()})
+			row := RowOf(c)
+			row.Regularity = math.NaN()
+			rows = append(rows, row)
 		}
 		scores.AddScores(r.Name, rows)
 	}

@@ -112,7 +112,7 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 			}
 		}
 		if th, ok := o.Thresholds[rec.Camera]; ok && !o.External {
-			v.Alarms = append(v.Alarms, alarmsOf(clips, o.Detector, th.Lo, th.Theta)...)
+			v.Alarms = append(v.Alarms, alarmsOf(clips, o.Detector, th.Scales())...)
 			events.add(rec, v.Alarms)
 			scored = append(scored, scoredVideo{rec, clips, th})
 		}

@@ -18,7 +18,7 @@ func rising(name string, frames ...int) Recording {
 	}
 	for _, f := range frames {
 		at := detect.Moment{Frame: uint64(f)}
-		r.Clips = append(r.Clips, detect.Clip{Centre: at, Last: at, Error: float64(f), Raw: float64(f)})
+		r.Clips = append(r.Clips, detect.Clip{Centre: at, Last: at, Error: float64(f), Readings: raw(float64(f))})
 	}
 	return r
 }

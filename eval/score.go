@@ -134,9 +134,10 @@ type Example struct {
 	Video, Path string
 	Frame       int // the centre of the clip's scored frames
 	Abnormal    bool
-	Error       float64
+	Error       float64   // of the weights' score
 	Heat        []float32 // the error map [side][side]
 	Mask        *Mask     // nil without pixel labels
+	clip        detect.Clip
 	camera      string
 }
 
@@ -165,8 +166,9 @@ func (s *Examples) observe(v Video, frame int, c detect.Clip, mask *Mask) {
 	now := &s.all[n-1]
 	*now = Example{
 		Video: v.Name, Path: v.Path, Frame: frame, Abnormal: abnormal, Error: c.Error, Heat: slices.Clone(c.Map),
-		camera: v.Camera,
+		camera: v.Camera, clip: c,
 	}
+	now.clip.Map, now.clip.Readings[0].Cells, now.clip.Readings[1].Cells = nil, nil, nil
 	if mask != nil {
 		now.Mask = &Mask{mask.Width, mask.Height, slices.Clone(mask.Abnormal)}
 	}
@@ -176,7 +178,7 @@ func (s *Examples) observe(v Video, frame int, c detect.Clip, mask *Mask) {
 // are misses and only normal frames above them false alarms.
 func (s *Examples) Worst(n int, thresholds Thresholds) (misses, alarms []Example) {
 	for _, example := range s.all {
-		strange := thresholds.value(example.camera)(example.Error) > atThreshold
+		strange := thresholds.value(example.camera)(example.clip) > atThreshold
 		switch {
 		case example.Abnormal && (!strange || thresholds == nil):
 			misses = append(misses, example)
@@ -184,7 +186,7 @@ func (s *Examples) Worst(n int, thresholds Thresholds) (misses, alarms []Example
 			alarms = append(alarms, example)
 		}
 	}
-	value := func(a Example) float64 { return thresholds.value(a.camera)(a.Error) }
+	value := func(a Example) float64 { return thresholds.value(a.camera)(a.clip) }
 	slices.SortStableFunc(misses, func(a, b Example) int { return cmp.Compare(value(a), value(b)) })
 	slices.SortStableFunc(alarms, func(a, b Example) int { return cmp.Compare(value(b), value(a)) })
 	return misses[:min(n, len(misses))], alarms[:min(n, len(alarms))]
@@ -196,14 +198,28 @@ type Thresholds map[string]pipeline.Threshold
 // atThreshold is the score of an error at the threshold.
 const atThreshold = 0.5
 
-// value maps a camera's errors to a scale on which lo is 0 and theta is atThreshold: 1 - regularity without clamping,
-// so that errors of several cameras can be ranked together. Without thresholds, errors are unchanged.
-func (t Thresholds) value(camera string) func(float64) float64 {
+// value maps a camera's clips to a scale on which lo is 0 and theta is atThreshold: 1 - regularity without clamping, so
+// that clips of several cameras can be ranked together. Of two measures the one farther above its threshold counts.
+// Without thresholds, it is the error.
+func (t Thresholds) value(camera string) func(detect.Clip) float64 {
 	th, ok := t[camera]
 	if !ok {
-		return func(e float64) float64 { return e }
+		return func(c detect.Clip) float64 { return c.Error }
 	}
-	return func(e float64) float64 { return (e - th.Lo) / (2 * (th.Theta - th.Lo)) }
+	scales := th.Scales()
+	return func(c detect.Clip) float64 {
+		judge(&c, scales)
+		return c.Excess / 2
+	}
+}
+
+// judge judges a clip; external scores have one error of an unknown measure, for the first scale.
+func judge(c *detect.Clip, scales []detect.Scale) {
+	if c.Readings[0].Measure != "" {
+		c.Judge(scales)
+		return
+	}
+	c.Excess, c.Regularity = scales[0].Excess(c.Error), detect.Regularity(c.Error, scales[0].Lo, scales[0].Theta)
 }
 
 var errMixedThresholds = errors.New(

@@ -20,8 +20,11 @@ import (
 )
 
 const (
-	replayHeader = "video,frame,error,regularity" // of 'vigil replay --scores'; frame is the clip's start + 8
-	simpleHeader = "frame,score"                  // a file for each video
+	// replayHeader is that of 'vigil replay --scores'; frame is the clip's start + 8.
+	replayHeader = oneMeasureHeader + ",motion,appearance,cause"
+	simpleHeader = "frame,score" // a file for each video
+
+	oneMeasureHeader = "video,frame,error,regularity" // of earlier versions
 )
 
 // afterCentre is the number of frames of a clip after its start + 8.
@@ -124,8 +127,8 @@ func (g *ExternalScores) parse(r io.Reader, path string) error {
 		return err
 	}
 	header := strings.TrimPrefix(strings.Join(first, ","), "\ufeff")
-	if header != replayHeader && header != simpleHeader {
-		return fmt.Errorf("the header is %q, want %s or %s", header, replayHeader, simpleHeader)
+	if header != replayHeader && header != oneMeasureHeader && header != simpleHeader {
+		return fmt.Errorf("the header is %q, want %s, %s or %s", header, replayHeader, oneMeasureHeader, simpleHeader)
 	}
 	simple := header == simpleHeader
 	g.DelayUnknown = g.DelayUnknown || simple
@@ -233,11 +236,15 @@ func (g *ExternalScores) addScore(name string, row []string) error {
 	if n := len(clips); n > 0 && frame <= clips[n-1].Centre.Frame {
 		return fmt.Errorf("frame %d after frame %d: the frames of a video must ascend", frame, clips[n-1].Centre.Frame)
 	}
-	c := detect.Clip{Error: score, Raw: score, Regularity: math.NaN()}
+	c := detect.Clip{Error: score, Regularity: math.NaN()}
+	c.Readings[0] = detect.Reading{Error: score, Raw: score}
 	if len(row) > 2 {
 		if r, err := strconv.ParseFloat(row[2], 64); err == nil {
 			c.Regularity = r
 		}
+	}
+	if len(row) > 4 {
+		c.Readings = readingsOf(row[3], row[4], score)
 	}
 	c.Centre.Frame, c.Last.Frame = frame, frame+afterCentre
 	g.Videos[name] = append(clips, c)
@@ -339,4 +346,19 @@ func (g *ExternalScores) folderHint(lack []string) string {
 	}
 	return fmt.Sprintf("; there are scores of %s: put the labels into such folders, as %s.csv",
 		strings.Join(have, ", "), have[0])
+}
+
+// readingsOf returns the readings of a row's columns motion and appearance; either may be empty.
+func readingsOf(motion, appearance string, score float64) (readings [2]detect.Reading) {
+	readings[0] = detect.Reading{Error: score, Raw: score}
+	n := 0
+	for i, text := range []string{motion, appearance} {
+		if e, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(e) && !math.IsInf(e, 0) {
+			readings[n] = detect.Reading{
+				Measure: []detect.Measure{detect.Motion, detect.Appearance}[i], Error: e, Raw: score,
+			}
+			n++
+		}
+	}
+	return readings
 }

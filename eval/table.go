@@ -15,6 +15,7 @@ import (
 	"vigil/alerts"
 	"vigil/internal/output"
 	"vigil/internal/terminal"
+	"vigil/pipeline/detect"
 )
 
 // Table is a CSV file that appears whole or not at all.
@@ -75,6 +76,24 @@ func CreateScores(path string) (*Table, error) { return newTable(path, ScoreColu
 type ScoredFrame struct {
 	Frame             uint64 // the clip's start + 8
 	Error, Regularity float64
+	Motion            float64 // NaN where the clip has no such reading
+	Appearance        float64
+	Cause             detect.Measure
+}
+
+// RowOf returns the row of a clip.
+func RowOf(c detect.Clip) ScoredFrame {
+	row := ScoredFrame{
+		Frame: c.Centre.Frame, Error: c.Error, Regularity: c.Regularity, Cause: c.Cause,
+		Motion: math.NaN(), Appearance: math.NaN(),
+	}
+	if r, ok := c.Read(detect.Motion); ok {
+		row.Motion = r.Error
+	}
+	if r, ok := c.Read(detect.Appearance); ok {
+		row.Appearance = r.Error
+	}
+	return row
 }
 
 // AddScores adds the clips of one video. Where the regularity is NaN, without a calibration, it is the paper's,
@@ -92,7 +111,8 @@ func (t *Table) AddScores(video string, clips []ScoredFrame) {
 				r = 1 - (c.Error-low)/(high-low)
 			}
 		}
-		t.row(textCell(video), strconv.FormatUint(c.Frame, 10), number(c.Error), number(r))
+		t.row(textCell(video), strconv.FormatUint(c.Frame, 10), number(c.Error), number(r),
+			optional(c.Motion), optional(c.Appearance), string(c.Cause))
 	}
 }
 
@@ -143,6 +163,14 @@ func textCell(s string) string {
 		return textMark + s
 	}
 	return s
+}
+
+// optional is empty for NaN.
+func optional(v float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return number(v)
 }
 
 func number(v float64) string  { return strconv.FormatFloat(v, 'g', 9, 64) }

@@ -17,7 +17,24 @@ type blocks struct {
 	// ignored.
 	errs, change, front, kept *kernel.SummedArea
 	counts                    []float32 // [side][side], 0 where a pixel is ignored and 1 elsewhere
-	cells                     [CellGrid * CellGrid]float32
+}
+
+// Reading is a clip's error by one measure.
+type Reading struct {
+	Error float64 // higher is more anomalous
+	// Peak is the window with the highest score (for mean_abs, with the highest mean of the map), in pixels of the
+	// input.
+	Peak image.Rectangle
+	// Cells is [CellGrid][CellGrid], row-major: the highest score of the windows whose centre lies in the cell; 0 where
+	// everything is ignored. For mean_abs, which has no windows, it is taken from the map's means.
+	Cells [CellGrid * CellGrid]float32
+}
+
+func (r *Reading) add(score float64, cell int, x, y, window int) {
+	r.Cells[cell] = max(r.Cells[cell], float32(score))
+	if score > r.Error {
+		r.Error, r.Peak = score, image.Rect(x, y, x+window, y+window)
+	}
 }
 
 // CellGrid is the number of cells in a row and in a column of Score.Cells. A cell is as large as a window.
@@ -37,11 +54,10 @@ func newBlocks(side, frames int) *blocks {
 // counts in full.
 const motionFloor = 0.01
 
-// peak returns the highest window score and its window. errs, and for BlockMotion change and front (else nil), are
+// peak returns the windows' highest mean squared error and, for BlockMotion, also their highest score. errs, and for BlockMotion change and front (else nil), are
 // [side][side] and 0 where ignore is set. Means are taken over the whole window, so that a few pixels at the edge of a
-// mask cannot outweigh a full window; a window without any counted pixel is skipped. Afterwards b.cells holds, for each
-// cell, the highest score of the windows whose centre lies in it.
-func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, image.Rectangle) {
+// mask cannot outweigh a full window; a window without any counted pixel is skipped.
+func (b *blocks) peak(errs, change, front []float32, ignore []bool) (motion, appearance Reading) {
 	b.errs.Fill(errs)
 	if ignore != nil {
 		for i, ignored := range ignore {
@@ -57,24 +73,20 @@ func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, im
 		b.front.Fill(front)
 	}
 	area := float64(b.window * b.window)
-	b.cells = [CellGrid * CellGrid]float32{}
-	best, where := -1.0, image.Rectangle{}
+	motion.Error, appearance.Error = -1, -1
 	for y := 0; ; y += b.step {
 		y = min(y, b.side-b.window)
 		for x := 0; ; x += b.step {
 			x = min(x, b.side-b.window)
 			if ignore == nil || b.sum(b.kept, x, y) > 0 {
+				cell := (y+b.window/2)*CellGrid/b.side*CellGrid + (x+b.window/2)*CellGrid/b.side
 				// Rounding can make a difference of running sums slightly negative.
 				score := max(b.sum(b.errs, x, y), 0) / area
+				appearance.add(score, cell, x, y, b.window)
 				if change != nil {
 					moved := max(b.sum(b.change, x, y), 0) / (area * b.changes)
 					stood := max(b.sum(b.front, x, y), 0) / (area * b.frames)
-					score *= math.Sqrt(moved / (stood + motionFloor))
-				}
-				cell := &b.cells[(y+b.window/2)*CellGrid/b.side*CellGrid+(x+b.window/2)*CellGrid/b.side]
-				*cell = max(*cell, float32(score))
-				if score > best {
-					best, where = score, image.Rect(x, y, x+b.window, y+b.window)
+					motion.add(score*math.Sqrt(moved/(stood+motionFloor)), cell, x, y, b.window)
 				}
 			}
 			if x == b.side-b.window {
@@ -85,7 +97,8 @@ func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, im
 			break
 		}
 	}
-	return max(best, 0), where
+	motion.Error, appearance.Error = max(motion.Error, 0), max(appearance.Error, 0)
+	return motion, appearance
 }
 
 // sum is the sum over the window at x, y.

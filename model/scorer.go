@@ -3,7 +3,6 @@ package model
 import (
 	"errors"
 	"fmt"
-	"image"
 	"math"
 	"slices"
 
@@ -12,18 +11,14 @@ import (
 
 // Score is the result of scoring a clip.
 type Score struct {
-	// Error is the clip's error as the Spec's Score defines it; higher is more anomalous.
-	Error float64
+	Reading // by the Spec's Score
+	// Appearance is the reading by BlockSq of the same reconstruction; zero for MeanAbs.
+	Appearance Reading
 	// Map is [Side][Side], row-major: the mean over the scored frames of |x̂-x| for mean_abs, of (x̂-x)² for the other
 	// scores; 0 where the picture is ignored. The Scorer owns it; it is valid until the next call.
 	Map []float32
 	// Side is the model's input side, in pixels.
 	Side int
-	// Peak is the window with the highest score (for mean_abs, with the highest mean of Map), in pixels of the input.
-	Peak image.Rectangle
-	// Cells is [CellGrid][CellGrid], row-major: the highest score of the windows whose centre lies in the cell; 0 where
-	// everything is ignored. For mean_abs, which has no windows, it is taken from Map's means.
-	Cells [CellGrid * CellGrid]float32
 }
 
 // Scorer scores one clip at a time, in its own buffers. It must not be used by two goroutines at once.
@@ -178,10 +173,14 @@ func (s *Scorer) clipScore(x []float32, ignore []bool) (Score, error) {
 	if kept == 0 {
 		return Score{}, errors.New("every pixel of the picture is masked, so there is nothing to score")
 	}
-	top, peak := s.blocks.peak(s.errs, s.change, s.front, ignore)
-	score := Score{Error: sum / float64(kept), Map: s.errs, Side: s.model.spec.Side, Peak: peak, Cells: s.blocks.cells}
-	if s.model.spec.Score != MeanAbs {
-		score.Error = top
+	motion, windows := s.blocks.peak(s.errs, s.change, s.front, ignore)
+	score := Score{Reading: motion, Appearance: windows, Map: s.errs, Side: s.model.spec.Side}
+	switch s.model.spec.Score {
+	case BlockSq:
+		score.Reading = windows
+	case MeanAbs:
+		score.Reading, score.Appearance = windows, Reading{}
+		score.Error = sum / float64(kept)
 	}
 	return score, nil
 }

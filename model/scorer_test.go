@@ -109,6 +109,13 @@ func checkMaps(t *testing.T, kind string, last int, masked bool) {
 	if math.Abs(got.Error-want) > 1e-6*want || got.Side != side || got.Peak != where {
 		t.Errorf("%s, masked %v: %v at %v, want %v at %v", kind, masked, got.Error, got.Peak, want, where)
 	}
+	top, where = naivePeak(got.Map, nil, nil, ignore, side, last)
+	if kind == MeanAbs {
+		top, where = 0, image.Rectangle{}
+	}
+	if a := got.Appearance; math.Abs(a.Error-top) > 1e-6*top || a.Peak != where {
+		t.Errorf("%s, masked %v: appearance %v at %v, want %v at %v", kind, masked, a.Error, a.Peak, top, where)
+	}
 }
 
 // naiveMotion sums squared frame-to-frame changes and squared differences to the background.
@@ -177,24 +184,24 @@ func TestPeak(t *testing.T) {
 					errs[i] = r.Float32()
 				}
 			}
-			got, at := b.peak(errs, nil, nil, ignore)
+			_, got := b.peak(errs, nil, nil, ignore)
 			want, where := naivePeak(errs, nil, nil, ignore, side, Frames)
-			if math.Abs(got-want) > 1e-9 || at != where {
-				t.Errorf("side %d, %v kept: %v at %v, want %v at %v", side, keep, got, at, want, where)
+			if math.Abs(got.Error-want) > 1e-9 || got.Peak != where {
+				t.Errorf("side %d, %v kept: %v at %v, want %v at %v", side, keep, got.Error, got.Peak, want, where)
 			}
 		}
 		// A single pixel in the last corner is found, and so is the only counted pixel of a picture without error.
 		errs, ignore := make([]float32, side*side), make([]bool, side*side)
 		errs[side*side-1] = 1
-		if _, at := b.peak(errs, nil, nil, nil); at.Max != image.Pt(side, side) {
-			t.Errorf("side %d: the corner's window is %v", side, at)
+		if _, at := b.peak(errs, nil, nil, nil); at.Peak.Max != image.Pt(side, side) {
+			t.Errorf("side %d: the corner's window is %v", side, at.Peak)
 		}
 		for i := range ignore {
 			ignore[i] = i != side*side/2+side/2
 		}
 		clear(errs)
-		if _, at := b.peak(errs, nil, nil, ignore); !image.Pt(side/2, side/2).In(at) {
-			t.Errorf("side %d: the kept pixel's window is %v", side, at)
+		if _, at := b.peak(errs, nil, nil, ignore); !image.Pt(side/2, side/2).In(at.Peak) {
+			t.Errorf("side %d: the kept pixel's window is %v", side, at.Peak)
 		}
 	}
 }

@@ -40,8 +40,8 @@ type Camera struct {
 
 	Model     *model.Model
 	Threshold Threshold
-	// Sensitivity weights the picture; nil uses the calibration's.
-	Sensitivity *calibrate.SensitivityMap
+	// Sensitivity is the calibration whose SensitivityMaps weight the picture; nil uses the Threshold's.
+	Sensitivity *calibrate.Calibration
 	// Live reopens a source that fails, forever; a recording ends.
 	Live bool
 	// Lossless makes the camera wait for the scorer, so that every cuboid of a recording is scored.
@@ -70,6 +70,17 @@ type Camera struct {
 type Threshold struct {
 	Lo, Theta   float64
 	Calibration *calibrate.Calibration // source of Lo and Theta; nil if they are constants from the configuration
+}
+
+// Scales are the camera's scales of the measures that are judged; nil without a threshold.
+func (t Threshold) Scales() []detect.Scale {
+	switch {
+	case !t.set():
+		return nil
+	case t.Calibration != nil:
+		return t.Calibration.Scales()
+	}
+	return []detect.Scale{{Lo: t.Lo, Theta: t.Theta}}
 }
 
 // set reports whether there is a threshold.

@@ -23,6 +23,7 @@ import (
 	"vigil/geometry"
 	"vigil/internal/errcode"
 	"vigil/model"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 )
 
@@ -137,13 +138,19 @@ func logStats(readers []*reader, log *slog.Logger, every time.Duration, done <-c
 
 func newCameraState(r *reader, scorer Scorer) *cameraState {
 	c := &cameraState{
-		reader: r, scorer: scorer, detector: detect.NewDetector(r.Detector, r.Threshold.Lo),
-		zones:       detect.NewZoneFinder(r.Zones),
-		sensitivity: r.Sensitivity,
+		reader: r, scorer: scorer, detector: detect.NewDetector(r.Detector), zones: detect.NewZoneFinder(r.Zones),
+		scales: r.Threshold.Scales(),
 	}
-	c.windowed = r.Model.Spec().Score != model.MeanAbs
-	if cal := r.Threshold.Calibration; cal != nil && c.sensitivity == nil {
-		c.sensitivity = cal.Sensitivity
+	c.measures[0] = calibrate.MeasureOf(r.Model.Spec().Score)
+	if c.measures[0] == detect.Motion {
+		c.measures[1] = detect.Appearance
+	}
+	cal := r.Sensitivity
+	if cal == nil {
+		cal = r.Threshold.Calibration
+	}
+	for i, m := range c.measures {
+		c.sensitivity[i] = cal.SensitivityFor(m)
 	}
 	if len(r.Mask) > 0 {
 		c.ignore = geometry.IgnoreMask(r.Mask, r.Model.Spec().Side)

@@ -40,11 +40,12 @@ type cameraState struct {
 	ignore      []bool
 	detector    *detect.Detector
 	zones       detect.ZoneFinder
-	sensitivity *calibrate.SensitivityMap
-	windowed    bool      // the score is the maximum over windows
-	event       string    // the ULID of the open event
-	heat        []float32 // error map of the latest peak
-	heatUnsent  bool      // no message has carried heat yet
+	measures    [2]detect.Measure // of a clip's readings
+	sensitivity [2]*calibrate.SensitivityMap
+	scales      []detect.Scale // nil without a threshold
+	event       string         // the ULID of the open event
+	heat        []float32      // error map of the latest peak
+	heatUnsent  bool           // no message has carried heat yet
 	lastClip    detect.Clip
 	shadow      *detect.Detector // counts events while alerts are held; nil otherwise
 	unscorable  unscorableClips
@@ -130,9 +131,11 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 	if s.onClip != nil {
 		s.onClip(clip)
 	}
-	s.publish.SendScore(c.scoreMessage(clip))
+	if s.publish.Publishes() {
+		s.publish.SendScore(c.scoreMessage(clip))
+	}
 	errs := clip.Map
-	clip.Map, clip.Cells = nil, nil
+	clip.Map, clip.Readings[0].Cells, clip.Readings[1].Cells = nil, nil, nil
 	c.lastClip = clip
 	if !c.reader.Threshold.set() {
 		return
@@ -169,7 +172,7 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 func (s *scheduler) hold(c *cameraState, clip detect.Clip) {
 	if c.shadow == nil {
 		s.close(c, alerts.EndMismatch)
-		c.shadow = detect.NewDetector(c.reader.Detector, c.reader.Threshold.Lo)
+		c.shadow = detect.NewDetector(c.reader.Detector)
 	}
 	if change, _ := c.shadow.Push(clip); change == detect.Started {
 		c.reader.stats.held.Add(1)
@@ -215,24 +218,39 @@ func (c *cameraState) clip(cuboid *video.Cuboid, s model.Score) detect.Clip {
 	clip := detect.Clip{
 		Camera: c.reader.Name, First: at(0), Centre: at(detect.Centre), Last: at(video.CuboidFrames - 1),
 		ScoredFrom: at(video.CuboidFrames - scored), ScoredCentre: at(video.CuboidFrames - (scored+1)/2),
-		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: cuboid.Gap,
+		Map: s.Map, Regularity: math.NaN(), Gap: cuboid.Gap,
 		Generation: cuboid.Generation,
 		Pictures:   cuboid.Pictures, FPS: cuboid.FPS(), Width: cuboid.Width, Height: cuboid.Height,
 	}
-	if c.windowed {
-		clip.Cells = s.Cells[:]
-		if c.sensitivity != nil {
-			clip.Error = c.sensitivity.ClipError(clip.Cells)
-		}
+	clip.Readings[0] = c.reading(0, &s.Reading)
+	if c.measures[1] != "" {
+		clip.Readings[1] = c.reading(1, &s.Appearance)
 	}
-	if t := c.reader.Threshold; t.set() {
-		clip.Regularity = detect.Regularity(clip.Error, t.Lo, t.Theta)
-		if clip.Regularity <= c.reader.Detector.Leave {
-			clip.Boxes = detect.HotBoxes(c.sensitivity.Apply(s.Map, s.Side), s.Side)
-			clip.Zones = c.zones.Overlapping(clip.Boxes)
-		}
+	clip.Judge(c.scales)
+	if clip.Regularity <= c.reader.Detector.Leave { // false for NaN
+		clip.Boxes = detect.HotBoxes(c.sensitivityOf(clip.Cause).Apply(s.Map, s.Side), s.Side)
+		clip.Zones = c.zones.Overlapping(clip.Boxes)
 	}
 	return clip
+}
+
+// reading is the i-th reading of a clip.
+func (c *cameraState) reading(i int, of *model.Reading) detect.Reading {
+	r := detect.Reading{Measure: c.measures[i], Error: of.Error, Raw: of.Error}
+	if r.Measure != detect.Mean {
+		r.Cells = of.Cells[:]
+		if c.sensitivity[i] != nil {
+			r.Error = c.sensitivity[i].ClipError(r.Cells)
+		}
+	}
+	return r
+}
+
+func (c *cameraState) sensitivityOf(m detect.Measure) *calibrate.SensitivityMap {
+	if m == c.measures[1] {
+		return c.sensitivity[1]
+	}
+	return c.sensitivity[0]
 }
 
 func (c *cameraState) scoreMessage(clip detect.Clip) alerts.Score {
@@ -241,14 +259,45 @@ func (c *cameraState) scoreMessage(clip detect.Clip) alerts.Score {
 		Error: clip.Error, ClipsSkipped: c.reader.box.skipped(c.reader.index),
 	}
 	if c.reader.Threshold.set() && !clip.Held {
-		s.Regularity = &clip.Regularity
+		s.Regularity, s.Cause = &clip.Regularity, string(clip.Cause)
 	}
+	s.Motion, s.Appearance = c.readings(&clip)
 	return s
+}
+
+// readings are a clip's readings as messages have them.
+func (c *cameraState) readings(clip *detect.Clip) (motion, appearance *alerts.Reading) {
+	for _, r := range clip.Readings {
+		out := &alerts.Reading{Error: r.Error}
+		for _, s := range c.scales {
+			if (s.Measure == r.Measure || s.Measure == "" && r.Measure == c.measures[0]) && !clip.Held {
+				v := detect.Regularity(r.Error, s.Lo, s.Theta)
+				out.Regularity = &v
+			}
+		}
+		switch r.Measure {
+		case detect.Motion:
+			motion = out
+		case detect.Appearance:
+			appearance = out
+		}
+	}
+	return motion, appearance
+}
+
+// scaleOf is the scale of a measure that a clip was judged by.
+func (c *cameraState) scaleOf(m detect.Measure) detect.Scale {
+	for _, s := range c.scales {
+		if s.Measure == m || s.Measure == "" {
+			return s
+		}
+	}
+	return detect.Scale{}
 }
 
 // alert returns the content that all messages about an event share; clip is the latest one.
 func (c *cameraState) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
-	t := c.reader.Threshold
+	scale := c.scaleOf(ep.Peak.Cause)
 	a := alerts.Alert{
 		SchemaVersion: alerts.SchemaVersion, Kind: alerts.KindAnomaly, Camera: c.reader.Name,
 		Zones: ep.Zones, Boxes: ep.Peak.Boxes, Start: moment(ep.Start.ScoredFrom), Peak: moment(ep.Peak.ScoredCentre),
@@ -256,7 +305,8 @@ func (c *cameraState) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
 		Measurement: &alerts.Measurement{
 			Error: clip.Error, Regularity: clip.Regularity, PeakError: ep.Peak.Error,
 			PeakRegularity: ep.Peak.Regularity,
-			Lo:             t.Lo, Threshold: t.Theta, Severity: alerts.Severity(ep.Peak.Regularity),
+			Lo:             scale.Lo, Threshold: scale.Theta, Severity: alerts.Severity(ep.Peak.Regularity),
+			Cause: string(ep.Peak.Cause),
 		},
 		Model: alerts.Model{
 			Name: c.reader.Model.Name(), Version: c.reader.Model.Version(),
@@ -272,8 +322,9 @@ func (c *cameraState) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
 	if info := c.reader.stats.info.Load(); info != nil {
 		a.Source.FPS = info.FPS
 	}
-	if t.Calibration != nil {
-		a.CalibrationID = t.Calibration.ID
+	a.Motion, a.Appearance = c.readings(&clip)
+	if cal := c.reader.Threshold.Calibration; cal != nil {
+		a.CalibrationID = cal.ID
 	}
 	return a
 }

@@ -5,18 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"vigil/app"
 	"vigil/internal/batch"
 	"vigil/internal/output"
+	"vigil/model"
 	"vigil/pipeline/calibrate"
+	"vigil/pipeline/detect"
 )
 
 // CalibrateOptions select the threshold.
 type CalibrateOptions struct {
 	Lo, Theta, Margin float64       // quantiles of the errors, and the margin above Theta
 	Quantile          bool          // theta is Theta's quantile, not by the number of alarms
+	Measure           string        // motion, appearance or both; "" for the score of the weights
 	Alarms            *string       // how many false alarms are allowed, as 2/week; nil as the settings say
 	LiveFor           time.Duration // how long a live camera is watched
 	Out               string        // file for the record; "" for none, as a data set's normal video has
@@ -57,6 +61,8 @@ func (o *CalibrateOptions) check(r *Recordings) error {
 		return fmt.Errorf("--lo-quantile %g and --theta-quantile %g: must be 0 <= lo < theta <= 1", o.Lo, o.Theta)
 	case !(o.Margin >= 0 && o.Margin <= 10):
 		return fmt.Errorf("--margin: is %g, must be from 0 to 10", o.Margin)
+	case !slices.Contains(measures, o.Measure):
+		return fmt.Errorf("--measure: is %q, must be one of motion, appearance and both", o.Measure)
 	case o.LiveFor < 0:
 		return fmt.Errorf("--for: is %s, must not be negative", o.LiveFor)
 	}
@@ -66,6 +72,24 @@ func (o *CalibrateOptions) check(r *Recordings) error {
 		}
 	}
 	return nil
+}
+
+const both = "both"
+
+var measures = []string{"", string(detect.Motion), string(detect.Appearance), both}
+
+// measures returns the score of the calibration's first measure, and a value for Appearance if there is a second one.
+func (o *CalibrateOptions) measures(m *model.Model) (score string, appearance *calibrate.MeasureFit, err error) {
+	own := calibrate.MeasureOf(m.Spec().Score)
+	switch {
+	case own == detect.Motion && o.Measure == both:
+		return m.Spec().Score, &calibrate.MeasureFit{}, nil
+	case own == detect.Motion && o.Measure == string(detect.Appearance):
+		return model.BlockSq, nil, nil
+	case o.Measure == "" || o.Measure == string(own):
+		return m.Spec().Score, nil, nil
+	}
+	return "", nil, fmt.Errorf("--measure: is %s, but the weights %s have the measure %s only", o.Measure, m.Name(), own)
 }
 
 // Calibrate makes a calibration from the sources, which must show normal scenes.
@@ -80,6 +104,10 @@ func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Wri
 	if err != nil {
 		return calibrate.Calibration{}, err
 	}
+	score, appearance, err := o.measures(m)
+	if err != nil {
+		return calibrate.Calibration{}, app.Usage(err)
+	}
 	perDay := r.Settings.Alarms.PerDay()
 	if o.Quantile {
 		perDay = 0
@@ -90,7 +118,7 @@ func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Wri
 				Camera: r.Settings.Name, Model: m.Hash(), Mask: calibrate.MaskHash(r.Settings.Mask),
 				Hop: r.Settings.Hop,
 			},
-			ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: o.Lo, ThetaQuantile: o.Theta,
+			ModelName: m.Name(), ScoreForm: score, Appearance: appearance, LoQuantile: o.Lo, ThetaQuantile: o.Theta,
 			Margin: o.Margin, AlarmsPerDay: perDay, Detector: app.Detector(r.Settings).Record(),
 		},
 	}, w)

@@ -140,7 +140,7 @@ func (o DetectOptions) apply(cfg *detect.Config, threshold **pipeline.Threshold)
 		if err != nil {
 			return err
 		}
-		*threshold = &pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta}
+		*threshold = &pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}
 		if o.ConfigFile == "" && cal.Detector.Enter > 0 {
 			*cfg = cal.Detector.Config()
 		}

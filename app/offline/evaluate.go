@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"vigil/app"
 	"vigil/capture/source"
@@ -20,6 +21,7 @@ type EvaluateOptions struct {
 	Labels       string   // folder of labels for Scores, instead of Root
 	Normal       []string // videos to calibrate on instead of the data set's
 	Calibration  string   // calibration file instead of normal videos
+	Measure      string   // of the threshold that is fitted to normal videos; as in CalibrateOptions
 	Report       string   // folder; "" for none
 	Seed         uint64   // of the resampling
 	Resamplings  int
@@ -41,6 +43,8 @@ func (o *EvaluateOptions) check(model string) error {
 		return errors.New("--calibration and --calibrate: give one of them, each sets the threshold")
 	case o.Scores == "" && o.Root == "":
 		return errors.New("no data set is given; 'vigil eval --list' lists those that are known")
+	case !slices.Contains(measures, o.Measure):
+		return fmt.Errorf("--measure: is %q, must be one of motion, appearance and both", o.Measure)
 	case o.Scores == "" && o.Labels != "":
 		return errors.New("--labels: goes with --scores; a data set has its own labels")
 	case o.Scores == "":
@@ -93,7 +97,7 @@ func (r *Recordings) evaluate(ctx context.Context, o EvaluateOptions, measure *e
 		return nil, err
 	}
 	var note string
-	if measure.Thresholds, note, err = r.thresholds(ctx, data, m.Hash(), o.Normal, w); err != nil {
+	if measure.Thresholds, note, err = r.thresholds(ctx, data, m.Hash(), o, w); err != nil {
 		return nil, err
 	}
 	scorer.Threads = r.Threads
@@ -117,7 +121,7 @@ func (r *Recordings) evaluate(ctx context.Context, o EvaluateOptions, measure *e
 
 // thresholds returns the live protocol's threshold of each camera of the data set, and its origin; nil without
 // normal video.
-func (r *Recordings) thresholds(ctx context.Context, data *eval.Dataset, model string, normal []string, w io.Writer) (
+func (r *Recordings) thresholds(ctx context.Context, data *eval.Dataset, model string, o EvaluateOptions, w io.Writer) (
 	eval.Thresholds, string, error,
 ) {
 	if path := r.Settings.Calibration; path != "" {
@@ -141,9 +145,9 @@ func (r *Recordings) thresholds(ctx context.Context, data *eval.Dataset, model s
 		return data.SameThreshold(pipeline.Threshold{Lo: t.Lo, Theta: t.Theta}), "threshold from " + r.configFile, nil
 	}
 	fit := func(camera string, paths []string) (pipeline.Threshold, error) {
-		return r.calibrateOn(ctx, camera, paths, w)
+		return r.calibrateOn(ctx, camera, o.Measure, paths, w)
 	}
-	if normal != nil {
+	if normal := o.Normal; normal != nil {
 		t, err := fit("eval", normal)
 		if err != nil {
 			return nil, "", err
@@ -154,7 +158,7 @@ func (r *Recordings) thresholds(ctx context.Context, data *eval.Dataset, model s
 }
 
 // calibrateOn fits a threshold to normal videos at the live hop, as Calibrate does.
-func (r *Recordings) calibrateOn(ctx context.Context, camera string, paths []string, w io.Writer) (
+func (r *Recordings) calibrateOn(ctx context.Context, camera, measure string, paths []string, w io.Writer) (
 	pipeline.Threshold, error,
 ) {
 	normal := *r
@@ -171,6 +175,8 @@ func (r *Recordings) calibrateOn(ctx context.Context, camera string, paths []str
 		sources = append(sources, src)
 	}
 	normal.Take(sources)
-	cal, err := normal.Calibrate(ctx, DefaultCalibrateOptions, w)
+	o := DefaultCalibrateOptions
+	o.Measure = measure
+	cal, err := normal.Calibrate(ctx, o, w)
 	return pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}, err
 }

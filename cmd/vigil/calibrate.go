@@ -10,6 +10,8 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
+const measureHelp = "what raises an alarm: motion, appearance (also of what stands still) or both; by default the score of the weights"
+
 func calibrateCommand() *cobra.Command {
 	var r recordings
 	var o offline.CalibrateOptions
@@ -56,6 +58,7 @@ func calibrateCommand() *cobra.Command {
 			"threshold lies at or above")
 	f.Float64Var(&o.Margin, "margin", calibrate.DefaultMargin,
 		"how far above that quantile, as a share of its distance from lo")
+	f.StringVar(&o.Measure, "measure", "", measureHelp)
 	f.BoolVar(&asJSON, "json", false, "print the record as JSON")
 	f.DurationVar(&o.LiveFor, "for", 0, "how long to watch a live camera")
 	return cmd

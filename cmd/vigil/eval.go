@@ -55,9 +55,10 @@ func evalCommand() *cobra.Command {
 		"normal `video` to calibrate the threshold on, instead of the data set's; may be repeated")
 	f.StringVar(&o.Calibration, "calibration", "",
 		"calibration `file` that 'vigil calibrate' wrote, instead of normal video")
+	f.StringVar(&o.Measure, "measure", "", measureHelp)
 	f.StringVar(&o.Report, "report", "", "write a page with pictures, and the scores, into this `folder`")
 	f.StringVar(&o.Scores, "scores", "",
-		"measure external scores: a `path` of CSV files video,frame,error,regularity or, named as their "+
+		"measure external scores: a `path` of CSV files video,frame,error,regularity,... or, named as their "+
 			"videos, frame,score")
 	f.StringVar(&o.Labels, "labels", "",
 		"`folder` of CSV files frame,label, named as their videos, for --scores without a data set")

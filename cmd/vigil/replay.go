@@ -54,7 +54,7 @@ func replayCommand() *cobra.Command {
 	f.StringVar(&o.Calibration, "calibration", "",
 		"calibration `file` that 'vigil calibrate' wrote: gives regularity and alerts")
 	f.StringVar(&o.Scores, "scores", "",
-		"write video,frame,error,regularity to this `file`, and events.csv beside it")
+		"write video,frame,error,regularity,motion,appearance,cause to this `file`, and events.csv beside it")
 	f.BoolVar(&r.Realtime, "realtime", false, "play at the recordings' own pace")
 	f.StringVar(&nats, "nats", "",
 		"publish to the NATS server at this `url`, as $NATS_USER with $NATS_PASSWORD, not to an embedded one")

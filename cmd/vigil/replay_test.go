@@ -76,7 +76,7 @@ func TestReplayAgreesWithPyTorch(t *testing.T) {
 	}
 	mustRunVigil(t, args...)
 	got, want := readCSV(t, scores), readCSV(t, "testdata/oracle-tiny-scores.csv")
-	if strings.Join(got[0], ",") != "video,frame,error,regularity" {
+	if strings.Join(got[0], ",") != "video,frame,error,regularity,motion,appearance,cause" {
 		t.Errorf("header %v", got[0])
 	}
 	if len(got) != len(want) {

@@ -200,7 +200,10 @@ func TestOutputsToNonRegularFiles(t *testing.T) {
 		want string   // that the pipe begins with
 	}{
 		{[]string{"calibrate", video, "-m", weights, "--camera", "gate", "-o", "OUT"}, "{"},
-		{[]string{"replay", video, "-m", weights, "--no-publish", "--scores", "OUT"}, "video,frame,error,regularity\n"},
+		{
+			[]string{"replay", video, "-m", weights, "--no-publish", "--scores", "OUT"},
+			"video,frame,error,regularity,motion,appearance,cause\n",
+		},
 		{[]string{"model", "export", weights, "-o", "OUT"}, "PK"},
 		{[]string{"model", "import", "testdata/oracle-tiny.pt", "-o", "OUT"}, ""},
 		{[]string{"config", "init", "-o", "OUT"}, "#"},

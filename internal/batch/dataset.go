@@ -30,9 +30,7 @@ func (r *Recordings) ScoreDataset(ctx context.Context, data *eval.Dataset, thres
 			return err
 		}
 		cal := thresholds[v.Camera].Calibration
-		if cal != nil {
-			cam.Sensitivity = cal.Sensitivity
-		}
+		cam.Sensitivity = cal
 		// A folder of frames has no rate of its own; the data set has one.
 		cam.Open = func(ctx context.Context, firstSeq uint64, generation int) (pipeline.Stream, error) {
 			stream, err := capture.Open(ctx, r.All[i].Source, capture.Options{

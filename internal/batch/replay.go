@@ -69,7 +69,7 @@ func (r *Replay) replay(ctx context.Context, one Recording, bar *progress.Bar) e
 		opts.OnClip = func(c detect.Clip) {
 			// A row is a clip's start + 8, which partial clips do not have.
 			if !c.Partial() {
-				clips = append(clips, eval.ScoredFrame{Frame: c.Centre.Frame, Error: c.Error, Regularity: c.Regularity})
+				clips = append(clips, eval.RowOf(c))
 			}
 		}
 	}

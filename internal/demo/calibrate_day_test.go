@@ -61,7 +61,7 @@ func (w streetWatch) episodes(cfg scene.Config, length time.Duration, threshold 
 	_, err = pipeline.Run(w.t.Context(), []pipeline.Camera{cam}, pipeline.Options{
 		OnClip: func(c detect.Clip) {
 			if blind {
-				c.Cells = nil
+				c.Readings[0].Cells = nil
 			}
 			normal.Add(c)
 		},
@@ -88,7 +88,7 @@ func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay fl
 		},
 		LoQuantile: calibrate.DefaultLoQuantile, ThetaQuantile: calibrate.DefaultThetaQuantile,
 		Margin:       calibrate.DefaultMargin,
-		AlarmsPerDay: perDay, Detector: detect.DefaultConfig().Record(),
+		AlarmsPerDay: perDay, Detector: detect.DefaultConfig().Record(), ScoreForm: w.m.Spec().Score,
 	}, normal)
 	if err != nil {
 		w.t.Fatal(err)

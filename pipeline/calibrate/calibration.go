@@ -19,6 +19,7 @@ import (
 	"vigil/internal/errcode"
 	"vigil/internal/output"
 	"vigil/internal/regular"
+	"vigil/model"
 	"vigil/pipeline/detect"
 )
 
@@ -68,9 +69,65 @@ type Calibration struct {
 	Seconds  float64   `json:"seconds"`           // length of the normal video
 	Excluded Excluded  `json:"left_out,omitzero"` // clips that were not used
 	Made     time.Time `json:"made"`
+
+	// Appearance is the second measure, beside the score of the weights; each has half of AlarmsPerDay. nil for a
+	// calibration by one measure.
+	Appearance *MeasureFit `json:"appearance,omitempty"`
 }
 
-const calibrationVersion = 2
+// MeasureFit is what is fitted for one measure; the fields are as in Calibration.
+type MeasureFit struct {
+	Lo             float64         `json:"lo"`
+	Theta          float64         `json:"theta"`
+	Rule           string          `json:"rule"`
+	Tail           *Tail           `json:"tail,omitempty"`
+	NoBudgetReason string          `json:"no_budget,omitempty"`
+	Provisional    bool            `json:"provisional,omitempty"`
+	HoursNeeded    float64         `json:"hours_needed"`
+	Sensitivity    *SensitivityMap `json:"places,omitempty"`
+	Min            float64         `json:"least"`
+	Max            float64         `json:"greatest"`
+}
+
+const (
+	oneMeasureVersion  = 2 // of a calibration without Appearance
+	calibrationVersion = 3
+)
+
+// MeasureOf returns the measure that a score of weights is.
+func MeasureOf(score string) detect.Measure {
+	switch score {
+	case model.BlockMotion:
+		return detect.Motion
+	case model.BlockSq:
+		return detect.Appearance
+	case model.MeanAbs:
+		return detect.Mean
+	}
+	return ""
+}
+
+// Scales returns the camera's scale of each measure that the calibration has.
+func (c *Calibration) Scales() []detect.Scale {
+	scales := []detect.Scale{{Measure: MeasureOf(c.ScoreForm), Lo: c.Lo, Theta: c.Theta}}
+	if a := c.Appearance; a != nil {
+		scales = append(scales, detect.Scale{Measure: detect.Appearance, Lo: a.Lo, Theta: a.Theta})
+	}
+	return scales
+}
+
+// SensitivityFor returns the SensitivityMap of a measure; nil for none.
+func (c *Calibration) SensitivityFor(m detect.Measure) *SensitivityMap {
+	switch {
+	case c == nil:
+		return nil
+	case c.Appearance != nil && m == detect.Appearance:
+		return c.Appearance.Sensitivity
+	case m == MeasureOf(c.ScoreForm):
+		return c.Sensitivity
+	}
+	return nil
+}
 
 // RateTolerance is how far a frame rate may differ from the calibration's, as a share of that: rates are measured, and
 // cameras do not keep them exactly.
@@ -212,11 +269,12 @@ func Read(path string) (Calibration, error) {
 	var version struct {
 		Version int `json:"version"`
 	}
-	if err := json.Unmarshal(text, &version); err == nil && version.Version != calibrationVersion {
+	if err := json.Unmarshal(text, &version); err == nil &&
+		version.Version != oneMeasureVersion && version.Version != calibrationVersion {
 		return c, errcode.CalibrationVersion.Wrap(fmt.Errorf(
-			"read calibration %s: format version is %d, must be %d: another version of vigil wrote it, which found "+
+			"read calibration %s: format version is %d, must be %d or %d: another version of vigil wrote it, which found "+
 				"thresholds differently; make a new one with 'vigil calibrate'", path, version.Version,
-			calibrationVersion))
+			oneMeasureVersion, calibrationVersion))
 	}
 	if err := dec.Decode(&c); err != nil {
 		return c, errcode.CalibrationWrongKind.Wrap(
@@ -226,12 +284,14 @@ func Read(path string) (Calibration, error) {
 		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf(
 			"read calibration %s: there is more after the record; must be as 'vigil calibrate' wrote it", path))
 	}
-	if !(c.Lo < c.Theta) {
-		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: lo %g must be below theta %g",
-			path, c.Lo, c.Theta))
-	}
-	if err := c.Sensitivity.check(); err != nil {
-		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: %w", path, err))
+	for _, s := range c.Scales() {
+		if !(s.Lo < s.Theta) {
+			return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: lo %g must be below theta %g",
+				path, s.Lo, s.Theta))
+		}
+		if err := c.SensitivityFor(s.Measure).check(); err != nil {
+			return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: %w", path, err))
+		}
 	}
 	if c.ID != c.contentID() {
 		return c, errcode.CalibrationChanged.Wrap(

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"vigil/pipeline/calibrate/tail"
+	"vigil/pipeline/detect"
 )
 
 // Values of Calibration.Rule.
@@ -59,10 +60,11 @@ type Tail struct {
 	Capped bool `json:"capped,omitempty"`
 }
 
-// Fit sets Sensitivity, Lo and Theta from normal clips. c holds the rest: the key, LoQuantile, and for theta either
-// AlarmsPerDay and Detector, or AlarmsPerDay 0, ThetaQuantile and Margin. ThetaQuantile and Margin are also used if the
-// video is too short for RuleBudget and RuleClips; NoBudgetReason then says why, as it does for RuleClips. It returns
-// an error for too few clips, for an error that is not finite and for errors that do not differ.
+// Fit sets Sensitivity, Lo and Theta from normal clips. c holds the rest: the key, ScoreForm, LoQuantile, and for theta
+// either AlarmsPerDay and Detector, or AlarmsPerDay 0, ThetaQuantile and Margin. ThetaQuantile and Margin are also used
+// if the video is too short for RuleBudget and RuleClips; NoBudgetReason then says why, as it does for RuleClips. If
+// Appearance is set, it is fitted too, and each measure gets half of AlarmsPerDay. Fit returns an error for too few
+// clips, for an error that is not finite and for errors that do not differ.
 func Fit(c Calibration, n *NormalScores) (Calibration, error) {
 	if n.Clips() < minCalibrationClips {
 		return c, fmt.Errorf(
@@ -73,75 +75,104 @@ func Fit(c Calibration, n *NormalScores) (Calibration, error) {
 		return c, fmt.Errorf("calibrate %s: the frame rate is %g: the source's timestamps do not advance",
 			c.Key.Camera, c.Key.FPS)
 	}
-	for _, clip := range n.clips {
-		if e := clip.error; math.IsNaN(e) || math.IsInf(e, 0) {
-			return c, fmt.Errorf("calibrate %s: the error of a clip is %g", c.Key.Camera, e)
+	own := n.of(MeasureOf(c.ScoreForm))
+	if own == nil {
+		return c, fmt.Errorf("calibrate %s: the clips have no errors of the score %q", c.Key.Camera, c.ScoreForm)
+	}
+	c.Version, c.Clips, c.Seconds = oneMeasureVersion, n.Clips(), n.Seconds()
+	perDay := c.AlarmsPerDay
+	var appearance *NormalScores
+	if c.Appearance != nil {
+		if appearance = n.of(detect.Appearance); appearance == nil || appearance.measure == own.measure {
+			return c, fmt.Errorf("calibrate %s: the score %q has no second measure", c.Key.Camera, c.ScoreForm)
 		}
+		c.Version, perDay = calibrationVersion, c.AlarmsPerDay/2
 	}
-	c.Sensitivity = n.applySensitivity()
-	sorted := make([]float64, n.Clips())
-	for i, clip := range n.clips {
-		sorted[i] = clip.error
+	f, err := c.fitMeasure(own, perDay)
+	if err != nil {
+		return c, err
 	}
-	slices.Sort(sorted)
-	c.Version = calibrationVersion
-	c.Clips, c.Min, c.Max, c.Seconds = n.Clips(), sorted[0], sorted[len(sorted)-1], n.Seconds()
-	c.Lo = stat.Quantile(c.LoQuantile, stat.LinInterp, sorted, nil)
-	c.byBudget(n, sorted)
-	if c.Rule == "" {
-		c.Rule = RuleQuantile
-		high := stat.Quantile(c.ThetaQuantile, stat.LinInterp, sorted, nil)
-		c.Theta = high + c.Margin*(high-c.Lo)
-	}
-	if !(c.Theta > c.Lo) {
-		return c, fmt.Errorf("calibrate %s: all %d clips have the same error %g: is this a still picture?",
-			c.Key.Camera, n.Clips(), c.Lo)
+	c.Lo, c.Theta, c.Rule, c.Tail, c.NoBudgetReason = f.Lo, f.Theta, f.Rule, f.Tail, f.NoBudgetReason
+	c.Provisional, c.HoursNeeded, c.Sensitivity = f.Provisional, f.HoursNeeded, f.Sensitivity
+	c.Min, c.Max = f.Min, f.Max
+	if appearance != nil {
+		if f, err = c.fitMeasure(appearance, perDay); err != nil {
+			return c, err
+		}
+		c.Appearance = &f
 	}
 	c.ID = c.contentID()
 	return c, nil
 }
 
-// byBudget finds theta for AlarmsPerDay, or sets NoBudgetReason. sorted holds the clips' errors, ascending.
-func (c *Calibration) byBudget(n *NormalScores, sorted []float64) {
-	if c.AlarmsPerDay == 0 {
-		return
+// fitMeasure fits one measure, whose errors are those of n, to so many false alarms a day, or to a quantile for 0.
+func (c *Calibration) fitMeasure(n *NormalScores, perDay float64) (f MeasureFit, err error) {
+	for _, clip := range n.clips {
+		if e := clip.error; math.IsNaN(e) || math.IsInf(e, 0) {
+			return f, fmt.Errorf("calibrate %s: the error of a clip is %g", c.Key.Camera, e)
+		}
 	}
-	days := c.Seconds / secondsADay
-	c.HoursNeeded = 24 / c.AlarmsPerDay / maxExtrapolation
-	c.Provisional = days*maxExtrapolation < 1/c.AlarmsPerDay
-	level, peaks := n.selectPeaks(c.Detector.Config(), c.Lo)
+	f.Sensitivity = n.applySensitivity()
+	sorted := make([]float64, n.Clips())
+	for i, clip := range n.clips {
+		sorted[i] = clip.error
+	}
+	slices.Sort(sorted)
+	f.Min, f.Max = sorted[0], sorted[len(sorted)-1]
+	f.Lo = stat.Quantile(c.LoQuantile, stat.LinInterp, sorted, nil)
+	if perDay > 0 {
+		f.byBudget(n, sorted, c.Detector.Config(), perDay)
+	}
+	if f.Rule == "" {
+		f.Rule = RuleQuantile
+		high := stat.Quantile(c.ThetaQuantile, stat.LinInterp, sorted, nil)
+		f.Theta = high + c.Margin*(high-f.Lo)
+	}
+	if !(f.Theta > f.Lo) {
+		return f, fmt.Errorf("calibrate %s: all %d clips have the same error %g: is this a still picture?",
+			c.Key.Camera, n.Clips(), f.Lo)
+	}
+	return f, nil
+}
+
+// byBudget finds theta for so many alarms a day, or sets NoBudgetReason. sorted holds the clips' errors, ascending.
+func (f *MeasureFit) byBudget(n *NormalScores, sorted []float64, cfg detect.Config, perDay float64) {
+	days := n.Seconds() / secondsADay
+	f.HoursNeeded = 24 / perDay / maxExtrapolation
+	f.Provisional = days*maxExtrapolation < 1/perDay
+	level, peaks := n.selectPeaks(cfg, f.Lo)
 	if len(peaks) < tail.MinPeaks {
-		c.Provisional = true
-		c.HoursNeeded = max(c.HoursNeeded, 24*days*tail.MinPeaks/max(float64(len(peaks)), 1))
-		c.NoBudgetReason = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed",
+		f.Provisional = true
+		f.HoursNeeded = max(f.HoursNeeded, 24*days*tail.MinPeaks/max(float64(len(peaks)), 1))
+		f.NoBudgetReason = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed",
 			len(peaks), 24*days,
 			tail.MinPeaks)
-		c.byClips(sorted, days)
+		f.byClips(sorted, days, cfg.Enter, perDay)
 		return
 	}
 	t, err := tail.Fit(level, peaks, days)
 	if err != nil {
-		c.Provisional, c.NoBudgetReason = true, err.Error()
+		f.Provisional, f.NoBudgetReason = true, err.Error()
 		return
 	}
-	theta := func(level float64) float64 { return thetaOf(level, c.Lo, c.Detector.Enter) }
-	low, high := t.Interval(c.AlarmsPerDay, confidence)
-	c.Rule, c.Theta = RuleBudget, theta(t.Level(c.AlarmsPerDay))
-	c.Tail = &Tail{
+	theta := func(level float64) float64 { return thetaOf(level, f.Lo, cfg.Enter) }
+	low, high := t.Interval(perDay, confidence)
+	f.Rule, f.Theta = RuleBudget, theta(t.Level(perDay))
+	f.Tail = &Tail{
 		Level: level, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, ThetaLow: theta(low),
 		ThetaHigh: theta(high),
 	}
 }
 
 // byClips fits the tail to the highest clips themselves. It leaves Rule empty if they are too few.
-func (c *Calibration) byClips(sorted []float64, days float64) {
+func (f *MeasureFit) byClips(sorted []float64, days, enter, perDay float64) {
 	from := stat.Quantile(1-tailFraction, stat.Empirical, sorted, nil)
 	above := sorted[sort.Search(len(sorted), func(i int) bool { return sorted[i] > from }):]
 	t, err := tail.Fit(from, above, days)
 	if err != nil {
 		return
 	}
-	level, most := t.Level(c.AlarmsPerDay), 2*c.Max-stat.Quantile(0.5, stat.LinInterp, sorted, nil)
-	c.Rule, c.Theta = RuleClips, thetaOf(min(level, most), c.Lo, c.Detector.Enter)
-	c.Tail = &Tail{Level: from, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, Capped: level > most}
+	level, most := t.Level(perDay), 2*f.Max-stat.Quantile(0.5, stat.LinInterp, sorted, nil)
+	f.Rule, f.Theta = RuleClips, thetaOf(min(level, most), f.Lo, enter)
+	f.Tail = &Tail{Level: from, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, Capped: level > most}
 }

@@ -27,10 +27,15 @@ func series(errors []float64) *NormalScores {
 		at := time.Duration(i) * step
 		n.Add(detect.Clip{
 			First: detect.Moment{PTS: at}, Centre: detect.Moment{PTS: at},
-			Last: detect.Moment{PTS: at + step}, Error: e, Raw: e,
+			Last: detect.Moment{PTS: at + step}, Readings: raw(e, nil),
 		})
 	}
 	return &n
+}
+
+// raw are the readings of a clip by one measure.
+func raw(e float64, cells []float32) [2]detect.Reading {
+	return [2]detect.Reading{{Error: e, Raw: e, Cells: cells}}
 }
 
 const clipsADay = 2 * secondsADay
@@ -215,7 +220,7 @@ var tailedSeries = sync.OnceValue(func() []kind {
 
 // alarms counts the events that a detector opens in a series.
 func alarms(errors []float64, cfg detect.Config, lo, theta float64) (n int) {
-	d := detect.NewDetector(cfg, lo)
+	d := detect.NewDetector(cfg)
 	for i, e := range errors {
 		at := time.Duration(i) * 500 * time.Millisecond
 		if change, _ := d.Push(detect.Clip{
@@ -388,7 +393,8 @@ func TestSustainedMinAgreesWithDetector(t *testing.T) {
 				at = 0
 			}
 			m := detect.Moment{PTS: at}
-			n.Add(detect.Clip{First: m, Centre: m, Last: m, Raw: float64(1 + r.IntN(10)), Gap: r.IntN(20) == 0})
+			e := float64(1 + r.IntN(10))
+			n.Add(detect.Clip{First: m, Centre: m, Last: m, Readings: raw(e, nil), Gap: r.IntN(20) == 0})
 		}
 		cfg := detect.Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Duration(r.IntN(8)) * 100 * time.Millisecond}
 		held := n.sustainedMin(cfg.OpenAfter)
@@ -403,7 +409,7 @@ func TestSustainedMinAgreesWithDetector(t *testing.T) {
 				for from > start && n.clips[from].at > c.at-cfg.OpenAfter {
 					from--
 				}
-				d, change := detect.NewDetector(cfg, 0), detect.None
+				d, change := detect.NewDetector(cfg), detect.None
 				for k := from; k <= i; k++ {
 					at := n.clips[k].at
 					if k == from {
@@ -433,7 +439,7 @@ func TestPeaksOfSeveralRecordings(t *testing.T) {
 	add := func(from time.Duration, gap bool, errors ...float64) {
 		for i, e := range errors {
 			m := detect.Moment{PTS: from + time.Duration(i)*500*time.Millisecond}
-			n.Add(detect.Clip{First: m, Centre: m, Last: m, Raw: e, Gap: gap && i == 0})
+			n.Add(detect.Clip{First: m, Centre: m, Last: m, Readings: raw(e, nil), Gap: gap && i == 0})
 		}
 	}
 	// The first event's peak is 7: at 8 it is not long enough.
@@ -462,5 +468,51 @@ func TestNormalScoresSeconds(t *testing.T) {
 	add(7, 9, true)
 	if n.Seconds() != 15+10+2 || n.Clips() != 4 {
 		t.Errorf("%g s, %d clips", n.Seconds(), n.Clips())
+	}
+}
+
+// Each of two measures has half of the budget, as if it were calibrated alone for that.
+func TestTwoMeasures(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	exponential, _ := gpd(0)
+	motion, appearance := movingMaximum(r, clipsADay/4, exponential), movingMaximum(r, clipsADay/4, exponential)
+	var both, one NormalScores
+	for i := range motion {
+		at := detect.Moment{PTS: time.Duration(i) * 500 * time.Millisecond}
+		clip := detect.Clip{First: at, Centre: at, Last: at}
+		clip.Readings[0] = detect.Reading{Measure: detect.Appearance, Raw: appearance[i]}
+		one.Add(clip)
+		clip.Readings[1] = clip.Readings[0]
+		clip.Readings[0] = detect.Reading{Measure: detect.Motion, Raw: motion[i]}
+		both.Add(clip)
+	}
+	c := Calibration{
+		Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.995, AlarmsPerDay: 8,
+		Detector: detect.DefaultConfig().Record(), ScoreForm: "block_motion", Appearance: &MeasureFit{},
+	}
+	two, err := Fit(c, &both)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.ScoreForm, c.Appearance, c.AlarmsPerDay = "block_sq", nil, 4
+	alone, err := Fit(c, &one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of, err := Fit(c, &both)
+	if err != nil || of.Theta != alone.Theta {
+		t.Errorf("of two measures appearance alone has theta %g, want %g: %v", of.Theta, alone.Theta, err)
+	}
+	if a := two.Appearance; a.Theta != alone.Theta || a.Lo != alone.Lo || a.Rule != RuleBudget ||
+		two.Theta == a.Theta || two.Version != calibrationVersion || alone.Version != oneMeasureVersion {
+		t.Errorf("two measures: %+v and %+v; appearance alone: %+v", two, a, alone)
+	}
+	if s := two.Scales(); len(s) != 2 || s[0] != (detect.Scale{Measure: detect.Motion, Lo: two.Lo, Theta: two.Theta}) ||
+		s[1].Measure != detect.Appearance || s[1].Theta != alone.Theta {
+		t.Errorf("scales %+v", s)
+	}
+	c.ScoreForm, c.Appearance = "block_sq", &MeasureFit{}
+	if _, err := Fit(c, &one); err == nil || !strings.Contains(err.Error(), "no second measure") {
+		t.Errorf("error %v", err)
 	}
 }

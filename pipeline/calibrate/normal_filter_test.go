@@ -81,7 +81,9 @@ func TestNormalFilter(t *testing.T) {
 func TestNormalScoresAppend(t *testing.T) {
 	add := func(n *NormalScores, first, last int, gap bool) {
 		at := func(s int) detect.Moment { return detect.Moment{PTS: time.Duration(s) * time.Second} }
-		n.Add(detect.Clip{First: at(first), Centre: at(first), Last: at(last), Gap: gap, Raw: float64(first)})
+		n.Add(detect.Clip{
+			First: at(first), Centre: at(first), Last: at(last), Gap: gap, Readings: raw(float64(first), nil),
+		})
 	}
 	var whole, a, b, c, sum NormalScores
 	for _, n := range []*NormalScores{&whole, &a} {

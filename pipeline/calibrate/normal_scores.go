@@ -9,11 +9,13 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// NormalScores collects the scores of normal video for Fit. It takes 280 bytes a clip: 76 MB for a day at hop 8 and 25
-// fps. The zero value is empty.
+// NormalScores collects the scores of normal video for Fit. It takes 280 bytes for each clip and measure: 150 MB for a
+// day at hop 8 and 25 fps with two. The zero value is empty.
 type NormalScores struct {
-	clips        []normalClip
-	cells        []float32 // [clips][cellCount]; nil where the score has no windows
+	clips        []normalClip // with the first reading
+	cells        []float32    // [clips][cellCount]; nil where the score has no windows
+	measure      detect.Measure
+	second       otherScores
 	began        time.Duration
 	until        time.Duration // last time of the current stretch without a gap
 	done         time.Duration // length of the earlier stretches
@@ -27,11 +29,43 @@ type normalClip struct {
 	first bool // starts a new recording
 }
 
-// Add adds the next clip of the stream. It uses Raw, the error without a SensitivityMap.
+// otherScores are the second readings of the clips; empty if they have none.
+type otherScores struct {
+	measure detect.Measure
+	errors  []float64
+	cells   []float32
+}
+
+func (s *otherScores) append(measure detect.Measure, cells []float32, errors ...float64) {
+	if measure != "" {
+		s.measure, s.errors, s.cells = measure, append(s.errors, errors...), append(s.cells, cells...)
+	}
+}
+
+// of returns the scores by a measure, "" for the first; nil if there are none.
+func (n *NormalScores) of(m detect.Measure) *NormalScores {
+	switch {
+	case m == "" || m == n.measure:
+		return n
+	case m != n.second.measure || len(n.second.errors) != len(n.clips):
+		return nil
+	}
+	o := *n
+	o.clips, o.cells, o.measure = slices.Clone(n.clips), n.second.cells, m
+	for i, e := range n.second.errors {
+		o.clips[i].error = e
+	}
+	return &o
+}
+
+// Add adds the next clip of the stream. It uses the raw errors, without a SensitivityMap.
 func (n *NormalScores) Add(c detect.Clip) {
 	first := len(n.clips) == 0 || n.newRecording
-	n.clips = append(n.clips, normalClip{at: c.Time(), error: c.Raw, gap: c.Gap, first: first})
-	n.cells = append(n.cells, c.Cells...)
+	own, other := c.Readings[0], c.Readings[1]
+	n.measure = own.Measure
+	n.clips = append(n.clips, normalClip{at: c.Time(), error: own.Raw, gap: c.Gap, first: first})
+	n.cells = append(n.cells, own.Cells...)
+	n.second.append(other.Measure, other.Cells, other.Raw)
 	if first || c.Gap {
 		n.done += n.until - n.began
 		n.began = c.First.PTS
@@ -48,6 +82,8 @@ func (n *NormalScores) Append(o *NormalScores) {
 	n.clips = append(n.clips, o.clips...)
 	n.clips[at].first = true
 	n.cells = append(n.cells, o.cells...)
+	n.measure = o.measure
+	n.second.append(o.second.measure, o.second.cells, o.second.errors...)
 	n.done += n.until - n.began + o.done
 	n.began, n.until, n.newRecording = o.began, o.until, o.newRecording
 }
@@ -108,17 +144,17 @@ func (n *NormalScores) sustainedMin(openAfter time.Duration) []float64 {
 // peaks runs the detector with the given entry level. It returns, for each event, the highest level at which the event
 // would still have opened.
 func (n *NormalScores) peaks(cfg detect.Config, held []float64, lo, level float64) []float64 {
-	theta := thetaOf(level, lo, cfg.Enter)
-	d := detect.NewDetector(cfg, lo)
+	scales := []detect.Scale{{Lo: lo, Theta: thetaOf(level, lo, cfg.Enter)}}
+	d := detect.NewDetector(cfg)
 	var out []float64
 	for i, c := range n.clips {
 		if c.first {
-			d = detect.NewDetector(cfg, lo)
+			d = detect.NewDetector(cfg)
 		}
-		change, _ := d.Push(detect.Clip{
-			Centre: detect.Moment{PTS: c.at}, Error: c.error, Regularity: detect.Regularity(c.error, lo, theta),
-			Gap: c.gap,
-		})
+		clip := detect.Clip{Centre: detect.Moment{PTS: c.at}, Gap: c.gap}
+		clip.Readings[0].Error = c.error
+		clip.Judge(scales)
+		change, _ := d.Push(clip)
 		if change == detect.Started {
 			// Rounding may put the peak at the level; the tail needs it above.
 			out = append(out, math.Nextafter(level, math.Inf(1)))

@@ -65,7 +65,7 @@ func TestFitAppliesSensitivityMap(t *testing.T) {
 	for i := range 300 {
 		at := detect.Moment{PTS: time.Duration(i) * time.Second}
 		own := cells[i*cellCount:][:cellCount]
-		n.Add(detect.Clip{First: at, Centre: at, Last: at, Raw: float64(slices.Max(own)), Cells: own})
+		n.Add(detect.Clip{First: at, Centre: at, Last: at, Readings: raw(float64(slices.Max(own)), own)})
 	}
 	c, err := Fit(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.995}, &n)
 	if err != nil {

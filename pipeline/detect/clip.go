@@ -14,29 +14,30 @@ const Centre = video.CuboidFrames / 2
 // Clip is a scored cuboid.
 type Clip struct {
 	Camera       string
-	First        Moment  // the cuboid's first frame
-	Centre       Moment  // frame Centre, which the score belongs to in the paper's protocol
-	Last         Moment  // the cuboid's last frame
-	ScoredFrom   Moment  // first of the frames that the score covers: the last Spec.ScoredFrames of the cuboid
-	ScoredCentre Moment  // middle frame of these, which Map and Boxes show
-	Error        float64 // with the calibration's SensitivityMap applied
-	Raw          float64 // as the model computed it
-	Regularity   float64 // NaN without a calibration
-	Gap          bool    // the first cuboid after a gap
-	Held         bool    // the calibration does not fit the source, so the clip cannot raise an event
-	Generation   int     // of the source: its opening, counted from 1
-	Pictures     int     // number of real pictures: video.CuboidFrames, or fewer for a partial clip
-	Boxes        []geometry.Box
-	Zones        []string
-	Map          []float32 // error map, [side][side] of the model's input; valid only during the call
-	// Cells has the highest window errors of each cell, see model.Score; nil if the score has no windows.
-	Cells   []float32
-	FPS     float64 // of the frames that the model sees
-	Width   int     // of the source, in pixels
-	Height  int
-	Capture time.Duration // from the last frame's arrival to the complete cuboid
-	Queue   time.Duration // in the mailbox
-	Score   time.Duration // in the model
+	First        Moment // the cuboid's first frame
+	Centre       Moment // frame Centre, which the score belongs to in the paper's protocol
+	Last         Moment // the cuboid's last frame
+	ScoredFrom   Moment // first of the frames that the score covers: the last Spec.ScoredFrames of the cuboid
+	ScoredCentre Moment // middle frame of these, which Map and Boxes show
+	// Readings are the errors by the score of the weights and, where that is Motion, by Appearance.
+	Readings   [2]Reading
+	Cause      Measure // that Error and Regularity are of: the one nearest to its threshold, or the farthest above it
+	Error      float64 // with the calibration's SensitivityMap applied
+	Excess     float64 // of Error on its Scale; 0 without a threshold
+	Regularity float64 // NaN without a threshold
+	Gap        bool    // the first cuboid after a gap
+	Held       bool    // the calibration does not fit the source, so the clip cannot raise an event
+	Generation int     // of the source: its opening, counted from 1
+	Pictures   int     // number of real pictures: video.CuboidFrames, or fewer for a partial clip
+	Boxes      []geometry.Box
+	Zones      []string
+	Map        []float32 // error map, [side][side] of the model's input; valid only during the call
+	FPS        float64   // of the frames that the model sees
+	Width      int       // of the source, in pixels
+	Height     int
+	Capture    time.Duration // from the last frame's arrival to the complete cuboid
+	Queue      time.Duration // in the mailbox
+	Score      time.Duration // in the model
 }
 
 // Partial reports whether the clip has fewer pictures than a full one. Its Centre is no further from its end than a

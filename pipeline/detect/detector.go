@@ -53,15 +53,13 @@ const (
 	PeakRising
 )
 
-// notableRise is the factor by which a peak's distance from lo must exceed that of the last reported peak to be
-// reported.
+// notableRise is the factor by which a peak's Excess must be above that of the last reported peak to be reported.
 const notableRise = 1.25
 
 // Detector turns the regularity of one camera into events with hysteresis. Use NewDetector; the zero value is not
 // usable.
 type Detector struct {
 	cfg Config
-	lo  float64
 
 	now   time.Duration // stream time of the latest clip; monotonic
 	open  bool
@@ -71,8 +69,8 @@ type Detector struct {
 	lowSince    time.Duration // start of that run
 	calm        bool          // an event is open and a run of clips above Leave is under way
 	calmSince   time.Duration
-	published   float64       // the peak error last published
-	returned    float64       // the peak error last returned
+	published   float64       // Excess of the peak last published
+	returned    float64       // Excess of the peak last returned
 	publishedAt time.Duration // stream time of the last PeakRaised; the start of the event does not count
 	raised      bool          // PeakRaised has been returned for this event
 	ended       bool          // an event has ended before
@@ -86,8 +84,8 @@ type Event struct {
 	Zones            []string // every zone overlapped so far, in order of first overlap
 }
 
-// NewDetector returns a detector for one camera; lo is the low end of normal errors from its calibration.
-func NewDetector(cfg Config, lo float64) *Detector { return &Detector{cfg: cfg, lo: lo} }
+// NewDetector returns a detector for one camera.
+func NewDetector(cfg Config) *Detector { return &Detector{cfg: cfg} }
 
 // Push processes the next clip of the stream. The Event is valid unless the transition is None.
 func (d *Detector) Push(c Clip) (Transition, Event) {
@@ -112,7 +110,7 @@ func (d *Detector) Push(c Clip) (Transition, Event) {
 		return None, Event{}
 	}
 	d.open, d.low, d.calm = true, false, false
-	d.published, d.returned, d.raised = d.event.Peak.Error, d.event.Peak.Error, false
+	d.published, d.returned, d.raised = d.event.Peak.Excess, d.event.Peak.Excess, false
 	return Started, d.event
 }
 
@@ -126,13 +124,12 @@ func (d *Detector) pushOpen(c Clip) (Transition, Event) {
 	if d.calm && d.now-d.calmSince >= d.cfg.CloseAfter && d.now-d.event.Start.Time() >= d.cfg.MinDuration {
 		return d.Close()
 	}
-	if d.event.Peak.Error-d.lo > notableRise*(d.published-d.lo) && (!d.raised ||
-		d.now-d.publishedAt >= d.cfg.UpdateEvery) {
-		d.published, d.returned, d.publishedAt, d.raised = d.event.Peak.Error, d.event.Peak.Error, d.now, true
+	if d.event.Peak.Excess > notableRise*d.published && (!d.raised || d.now-d.publishedAt >= d.cfg.UpdateEvery) {
+		d.published, d.returned, d.publishedAt, d.raised = d.event.Peak.Excess, d.event.Peak.Excess, d.now, true
 		return PeakRaised, d.event
 	}
-	if d.event.Peak.Error-d.lo > notableRise*(d.returned-d.lo) {
-		d.returned = d.event.Peak.Error
+	if d.event.Peak.Excess > notableRise*d.returned {
+		d.returned = d.event.Peak.Excess
 		return PeakRising, d.event
 	}
 	return None, Event{}
@@ -140,7 +137,7 @@ func (d *Detector) pushOpen(c Clip) (Transition, Event) {
 
 // update records the clip's peak, end and zones in the event.
 func (d *Detector) update(c Clip) {
-	if c.Error > d.event.Peak.Error {
+	if c.Excess > d.event.Peak.Excess {
 		d.event.Peak = c
 	}
 	if c.Regularity <= d.cfg.Leave {
@@ -162,7 +159,7 @@ func (d *Detector) Close() (Transition, Event) {
 	return Ended, d.event
 }
 
-// Peak returns the frame of the highest error of the open event, or of the run of clips that may become one.
+// Peak returns the frame of the highest Excess of the open event, or of the run of clips that may become one.
 func (d *Detector) Peak() (frame uint64, ok bool) {
 	return d.event.Peak.Centre.Frame, d.open || d.low
 }

@@ -14,7 +14,7 @@ func at(seconds, regularity float64) Clip {
 	}
 	return Clip{
 		First: m(seconds - 0.8), Centre: m(seconds), Last: m(seconds + 0.7),
-		Regularity: regularity, Error: 1 - regularity,
+		Regularity: regularity, Error: 1 - regularity, Excess: 2 * (1 - regularity),
 	}
 }
 
@@ -59,7 +59,7 @@ func changes(s []transitionAt) []Transition {
 
 func TestDetectorOpensAndCloses(t *testing.T) {
 	cfg := Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second}
-	got := feed(NewDetector(cfg, 0), 1, 30, 0.5, dip(10, 15, 0.2))
+	got := feed(NewDetector(cfg), 1, 30, 0.5, dip(10, 15, 0.2))
 	if len(got) != 2 || got[0].change != Started || got[1].change != Ended {
 		t.Fatalf("got %+v, want one start and one end", got)
 	}
@@ -81,7 +81,7 @@ func TestDetectorIgnores(t *testing.T) {
 		"too short a dip":   dip(10, 11, 0.1),
 		"dips that recover": func(t float64) float64 { return []float64{0.1, 0.9}[int(math.Round(t*2))%2] },
 	} {
-		if got := feed(NewDetector(cfg, 0), 1, 30, 0.5, regularity); got != nil {
+		if got := feed(NewDetector(cfg), 1, 30, 0.5, regularity); got != nil {
 			t.Errorf("%s: got %+v, want nothing", name, got)
 		}
 	}
@@ -95,7 +95,7 @@ func TestDetectorHysteresis(t *testing.T) {
 		}
 		return 0.5 // neither low enough to open nor high enough to close
 	}
-	d := NewDetector(cfg, 0)
+	d := NewDetector(cfg)
 	if got := changes(feed(d, 1, 60, 0.5, between)); !slices.Equal(got, []Transition{Started}) {
 		t.Fatalf("got %v, want a start and no end", got)
 	}
@@ -112,7 +112,7 @@ func TestDetectorHysteresis(t *testing.T) {
 func TestDetectorIsIndependentOfHop(t *testing.T) {
 	cfg := DefaultConfig()
 	for _, hop := range []float64{0.1, 0.2, 0.4, 0.8} {
-		got := feed(NewDetector(cfg, 0), 1, 60, hop, dip(20, 30, 0.1))
+		got := feed(NewDetector(cfg), 1, 60, hop, dip(20, 30, 0.1))
 		if len(got) != 2 {
 			t.Fatalf("hop %g: got %+v, want a start and an end", hop, got)
 		}
@@ -128,7 +128,7 @@ func TestDetectorIsIndependentOfHop(t *testing.T) {
 func TestDetectorUpdatesOnNotableRise(t *testing.T) {
 	cfg := Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Minute}
 	steps := []float64{0.9, 0.4, 0.39, 0.15, 0.3, 0.14, -0.1}
-	got := feed(NewDetector(cfg, 0), 0, 6, 1, func(t float64) float64 { return steps[int(t)] })
+	got := feed(NewDetector(cfg), 0, 6, 1, func(t float64) float64 { return steps[int(t)] })
 	// Errors are 1 - regularity: after 0.6 only 0.85 and 1.1 are more than 1.25 times the last reported peak.
 	if want := []Transition{Started, PeakRaised, PeakRaised}; !slices.Equal(changes(got), want) || got[1].when != 3 ||
 		got[2].when != 6 {
@@ -142,7 +142,7 @@ func TestDetectorCoolDownAndMinDuration(t *testing.T) {
 		CoolDown: 20 * time.Second,
 	}
 	low := func(t float64) float64 { return math.Min(dip(10, 12, 0.1)(t), dip(30, 50, 0.1)(t)) }
-	got := feed(NewDetector(cfg, 0), 1, 80, 0.5, low)
+	got := feed(NewDetector(cfg), 1, 80, 0.5, low)
 	if want := []Transition{Started, Ended, Started, Ended}; !slices.Equal(changes(got), want) {
 		t.Fatalf("got %+v, want two events", got)
 	}
@@ -159,7 +159,7 @@ func TestDetectorCoolDownAndMinDuration(t *testing.T) {
 
 func TestDetectorGap(t *testing.T) {
 	cfg := Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: time.Second}
-	d := NewDetector(cfg, 0)
+	d := NewDetector(cfg)
 	d.Push(at(1, 0.1))
 	far := at(600, 0.1)
 	far.Gap = true
@@ -178,7 +178,7 @@ func TestDetectorGap(t *testing.T) {
 }
 
 func TestDetectorCollectsZones(t *testing.T) {
-	d := NewDetector(Config{Enter: 0.5, Leave: 0.6}, 0)
+	d := NewDetector(Config{Enter: 0.5, Leave: 0.6})
 	first, second, calm := at(1, 0.1), at(2, 0.2), at(3, 0.9)
 	first.Zones, second.Zones, calm.Zones = []string{"door"}, []string{"lawn", "door"}, []string{"street"}
 	_, started := d.Push(first)

@@ -144,7 +144,7 @@ func (t *Timeline) addClip(words []string) error {
 		return fmt.Errorf("%s s: times must not be negative, and must ascend", words[0])
 	}
 	t.Clips = append(t.Clips, Clip{
-		First: at, Centre: at, Last: at, ScoredFrom: at, ScoredCentre: at, Error: values[1], Raw: values[1],
+		First: at, Centre: at, Last: at, ScoredFrom: at, ScoredCentre: at, Error: values[1],
 		Gap: len(words) == 3,
 	})
 	return nil
@@ -169,15 +169,17 @@ func (t *Timeline) addEvent(words []string) error {
 // Replay runs the detector over the scores.
 func (t *Timeline) Replay() []TimelineEvent {
 	events := []TimelineEvent{}
+	scales := []Scale{{Lo: t.Lo, Theta: t.Theta}}
 	scored := func(yield func(Clip) bool) {
 		for _, c := range t.Clips {
-			c.Regularity = Regularity(c.Error, t.Lo, t.Theta)
+			c.Readings[0].Error = c.Error
+			c.Judge(scales)
 			if !yield(c) {
 				return
 			}
 		}
 	}
-	for _, e := range Replay(scored, t.Config(), t.Lo) {
+	for _, e := range Replay(scored, t.Config()) {
 		events = append(events, TimelineEvent{
 			e.Start.Time().Seconds(), e.Raised.Time().Seconds(), e.Peak.Time().Seconds(), e.End.Time().Seconds(),
 			e.Peak.Error, e.Peak.Regularity, e.EndReason(),

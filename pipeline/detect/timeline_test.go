@@ -102,7 +102,7 @@ func TestTimelineShowsDifferences(t *testing.T) {
 }
 
 func TestReplayOfNothing(t *testing.T) {
-	if got := Replay(slices.Values([]Clip(nil)), DefaultConfig(), 0); got != nil {
+	if got := Replay(slices.Values([]Clip(nil)), DefaultConfig()); got != nil {
 		t.Errorf("events %+v of no clip", got)
 	}
 }

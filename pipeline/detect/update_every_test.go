@@ -13,7 +13,7 @@ func TestUpdateEvery(t *testing.T) {
 		0: "start 1s 2s 3s 4s 5s 6s 7s 8s 9s", 4 * time.Second: "start 1s (2s) (3s) (4s) 5s (6s) (7s) (8s) 9s",
 	} {
 		cfg := Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second, UpdateEvery: every}
-		d := NewDetector(cfg, 0)
+		d := NewDetector(cfg)
 		got := ""
 		for i := range 10 {
 			at := time.Duration(i) * time.Second
@@ -24,7 +24,7 @@ func TestUpdateEvery(t *testing.T) {
 			m := Moment{Frame: uint64(i), PTS: at}
 			switch change,
 				ep := d.Push(Clip{
-				First: m, Centre: m, Last: m, ScoredFrom: m, ScoredCentre: m, Error: e,
+				First: m, Centre: m, Last: m, ScoredFrom: m, ScoredCentre: m, Error: e, Excess: e,
 				Regularity: 0,
 			}); change {
 			case Started:

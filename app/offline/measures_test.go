@@ -1,0 +1,41 @@
+package offline
+
+import (
+	"strings"
+	"testing"
+
+	"vigil/model"
+)
+
+func TestMeasures(t *testing.T) {
+	load := func(name string) *model.Model {
+		m, err := model.Load("../../weights/" + name + ".safetensors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	motion, appearance := load("ped2-small"), load("street")
+	for _, c := range []struct {
+		model         *model.Model
+		measure, want string
+		second        bool
+		err           string
+	}{
+		{motion, "", model.BlockMotion, false, ""},
+		{motion, "motion", model.BlockMotion, false, ""},
+		{motion, "appearance", model.BlockSq, false, ""},
+		{motion, "both", model.BlockMotion, true, ""},
+		{appearance, "", model.BlockSq, false, ""},
+		{appearance, "appearance", model.BlockSq, false, ""},
+		{appearance, "motion", "", false, "is motion, but the weights street have the measure appearance only"},
+		{appearance, "both", "", false, "have the measure appearance only"},
+	} {
+		o := CalibrateOptions{Measure: c.measure}
+		score, second, err := o.measures(c.model)
+		if score != c.want || (second != nil) != c.second || (err != nil) != (c.err != "") ||
+			err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s, %q: %q, second %v, %v", c.model.Name(), c.measure, score, second != nil, err)
+		}
+	}
+}
