@@ -54,9 +54,10 @@ func newBlocks(side, frames int) *blocks {
 // counts in full.
 const motionFloor = 0.01
 
-// peak returns the windows' highest mean squared error and, for BlockMotion, also their highest score. errs, and for BlockMotion change and front (else nil), are
-// [side][side] and 0 where ignore is set. Means are taken over the whole window, so that a few pixels at the edge of a
-// mask cannot outweigh a full window; a window without any counted pixel is skipped.
+// peak returns the windows' highest mean squared error and, for BlockMotion, also their highest score. errs, and for
+// BlockMotion change and front (else nil), are [side][side] and 0 where ignore is set. Means are taken over the whole
+// window, so that a few pixels at the edge of a mask cannot outweigh a full window; a window without any counted pixel
+// is skipped.
 func (b *blocks) peak(errs, change, front []float32, ignore []bool) (motion, appearance Reading) {
 	b.errs.Fill(errs)
 	if ignore != nil {

@@ -89,7 +89,8 @@ func (o *CalibrateOptions) measures(m *model.Model) (score string, appearance *c
 	case o.Measure == "" || o.Measure == string(own):
 		return m.Spec().Score, nil, nil
 	}
-	return "", nil, fmt.Errorf("--measure: is %s, but the weights %s have the measure %s only", o.Measure, m.Name(), own)
+	return "", nil, fmt.Errorf("--measure: is %s, but the weights %s have the measure %s only", o.Measure, m.Name(),
+		own)
 }
 
 // Calibrate makes a calibration from the sources, which must show normal scenes.

@@ -9,7 +9,8 @@ type Replayed struct {
 	Calm   bool // regularity stayed above Leave; otherwise it ended with the last clip
 }
 
-// Replay runs the detector over the clips of a recording, which have their regularity and excess, and returns the events in order.
+// Replay runs the detector over the clips of a recording, which have their regularity and excess, and returns the
+// events in order.
 func Replay(clips iter.Seq[Clip], cfg Config) []Replayed {
 	d := NewDetector(cfg)
 	var events []Replayed
