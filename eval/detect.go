@@ -51,7 +51,7 @@ func (g *ExternalScores) Detect(fps float64, threshold *pipeline.Threshold, cfg 
 		clips := timed(g.Videos[name], fps)
 		scored := slices.Values(clips)
 		if threshold != nil {
-			scored = judged(clips, threshold.Scales())
+			scored = onScales(clips, threshold.Scales())
 		} else if err := g.checkRegularity(name); err != nil {
 			return nil, err
 		}

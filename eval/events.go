@@ -81,7 +81,7 @@ type Events struct {
 // alarmsOf runs the pipeline's detector over the clips of a video, as for a camera.
 func alarmsOf(clips []detect.Clip, cfg detect.Config, scales []detect.Scale) []Alarm {
 	var alarms []Alarm
-	for _, e := range detect.Replay(judged(clips, scales), cfg) {
+	for _, e := range detect.Replay(onScales(clips, scales), cfg) {
 		alarms = append(alarms, Alarm{
 			Span: Span{int(e.Start.ScoredFrom.Frame), int(e.End.Last.Frame)}, RaisedFrame: int(e.Raised.Last.Frame),
 		})
@@ -89,11 +89,11 @@ func alarmsOf(clips []detect.Clip, cfg detect.Config, scales []detect.Scale) []A
 	return alarms
 }
 
-// judged are the clips with their regularity on the scales.
-func judged(clips []detect.Clip, scales []detect.Scale) iter.Seq[detect.Clip] {
+// onScales returns the clips with their regularity on the scales.
+func onScales(clips []detect.Clip, scales []detect.Scale) iter.Seq[detect.Clip] {
 	return func(yield func(detect.Clip) bool) {
 		for _, c := range clips {
-			judge(&c, scales)
+			applyScales(&c, scales)
 			if !yield(c) {
 				return
 			}

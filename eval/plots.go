@@ -140,7 +140,7 @@ func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 	p := newPlot()
 	p.X.Label.Text, p.Y.Label.Text = "frame", "error"
 	p.X.Min, p.X.Max, p.Y.Min = 0, math.Max(1, float64(len(r.Abnormal))), 0
-	th, judged := t[r.Camera]
+	th, known := t[r.Camera]
 	scales, threshold := th.Scales(), th.Theta
 	if len(scales) > 1 {
 		p.Y.Label.Text, threshold = "of threshold", 1
@@ -150,14 +150,14 @@ func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 	for _, c := range FullClips(r.Clips) {
 		y := c.Error
 		if len(scales) > 1 {
-			judge(&c, scales)
+			applyScales(&c, scales)
 			y = c.Excess
 		}
 		line = append(line, plotter.XY{X: float64(c.Centre.Frame), Y: y})
 		top = math.Max(top, y)
 		p.Y.Min = math.Min(p.Y.Min, y)
 	}
-	if judged {
+	if known {
 		top = math.Max(top, threshold)
 	}
 	if top <= p.Y.Min {
@@ -175,7 +175,7 @@ func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if judged {
+	if known {
 		l, err := plotter.NewLine(plotter.XYs{{X: 0, Y: threshold}, {X: p.X.Max, Y: threshold}})
 		if err != nil {
 			return nil, err

@@ -101,7 +101,7 @@ func distinctScales(videos []scoredVideo, cfg detect.Config) []float64 {
 	for _, v := range videos {
 		scales := v.threshold.Scales()
 		for _, c := range v.clips {
-			judge(&c, scales)
+			applyScales(&c, scales)
 			// Half of the distance from lo, in those of the threshold: regularity is 1 - half/scale.
 			half := c.Excess / 2
 			if !(half > 0) {

@@ -208,15 +208,15 @@ func (t Thresholds) value(camera string) func(detect.Clip) float64 {
 	}
 	scales := th.Scales()
 	return func(c detect.Clip) float64 {
-		judge(&c, scales)
+		applyScales(&c, scales)
 		return c.Excess / 2
 	}
 }
 
-// judge judges a clip; external scores have one error of an unknown measure, for the first scale.
-func judge(c *detect.Clip, scales []detect.Scale) {
+// applyScales is Clip.ApplyScales; external scores have one error of an unknown measure, for the first scale.
+func applyScales(c *detect.Clip, scales []detect.Scale) {
 	if c.Readings[0].Measure != "" {
-		c.Judge(scales)
+		c.ApplyScales(scales)
 		return
 	}
 	c.Excess, c.Regularity = scales[0].Excess(c.Error), detect.Regularity(c.Error, scales[0].Lo, scales[0].Theta)

@@ -72,7 +72,7 @@ type Threshold struct {
 	Calibration *calibrate.Calibration // source of Lo and Theta; nil if they are constants from the configuration
 }
 
-// Scales are the camera's scales of the measures that are judged; nil without a threshold.
+// Scales are the camera's scales of the measures that count; nil without a threshold.
 func (t Threshold) Scales() []detect.Scale {
 	switch {
 	case !t.set():

@@ -118,7 +118,7 @@ func (s *scheduler) score() {
 			continue
 		}
 		c.resetUnscorable()
-		clip := c.clip(p.cuboid, scores[i])
+		clip := c.clip(p.cuboid, &scores[i])
 		clip.Held, clip.Queue, clip.Score = p.held, p.waited, took
 		clip.Capture = max(0, p.put.Sub(p.cuboid.Arrival[video.CuboidFrames-1]))
 		s.handleClip(c, clip)
@@ -210,7 +210,7 @@ func (c *cameraState) keepHeat(errs []float32) {
 }
 
 // clip converts a scored cuboid to a Clip.
-func (c *cameraState) clip(cuboid *video.Cuboid, s model.Score) detect.Clip {
+func (c *cameraState) clip(cuboid *video.Cuboid, s *model.Score) detect.Clip {
 	at := func(i int) detect.Moment {
 		return detect.Moment{Frame: cuboid.Seq[i], PTS: cuboid.PTS[i], Wall: cuboid.Arrival[i]}
 	}
@@ -226,7 +226,7 @@ func (c *cameraState) clip(cuboid *video.Cuboid, s model.Score) detect.Clip {
 	if c.measures[1] != "" {
 		clip.Readings[1] = c.reading(1, &s.Appearance)
 	}
-	clip.Judge(c.scales)
+	clip.ApplyScales(c.scales)
 	if clip.Regularity <= c.reader.Detector.Leave { // false for NaN
 		clip.Boxes = detect.HotBoxes(c.sensitivityOf(clip.Cause).Apply(s.Map, s.Side), s.Side)
 		clip.Zones = c.zones.Overlapping(clip.Boxes)
@@ -285,7 +285,7 @@ func (c *cameraState) readings(clip *detect.Clip) (motion, appearance *alerts.Re
 	return motion, appearance
 }
 
-// scaleOf is the scale of a measure that a clip was judged by.
+// scaleOf is the scale of a measure that a clip was put on.
 func (c *cameraState) scaleOf(m detect.Measure) detect.Scale {
 	for _, s := range c.scales {
 		if s.Measure == m || s.Measure == "" {

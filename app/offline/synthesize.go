@@ -20,21 +20,17 @@ func Synthesize(ctx context.Context, recordings []string, o batch.SynthesizeOpti
 	if err := o.Check(); err != nil {
 		return made, app.Usage(err)
 	}
-	all, err := normalRecordings(recordings)
+	r, err := normalRecordings(recordings)
 	if err != nil {
 		return made, app.Usage(err)
-	}
-	r := batch.Recordings{
-		All: all, Options: func() (capture.Options, error) { return app.OpenOptions(config.Default().Defaults) },
 	}
 	if made, err = r.Synthesize(ctx, o); err != nil {
 		return made, err
 	}
 	batch.WarnLeftOut(w, made.Bad)
 	if made.Videos == 0 {
-		return made,
-			fmt.Errorf("no video could be made from %d recordings: they are too short, or nothing moves in them",
-				len(all))
+		return made, fmt.Errorf(
+			"no video could be made from %d recordings: they are too short, or nothing moves in them", len(r.All))
 	}
 	return made, nil
 }
@@ -46,12 +42,9 @@ func MakeKinds(ctx context.Context, recordings []string, o batch.KindsOptions, w
 	if err := o.Check(); err != nil {
 		return made, app.Usage(err)
 	}
-	all, err := normalRecordings(recordings)
+	r, err := normalRecordings(recordings)
 	if err != nil {
 		return made, app.Usage(err)
-	}
-	r := batch.Recordings{
-		All: all, Options: func() (capture.Options, error) { return app.OpenOptions(config.Default().Defaults) },
 	}
 	if made, err = r.MakeKinds(ctx, o); err != nil {
 		return made, err
@@ -64,21 +57,24 @@ func MakeKinds(ctx context.Context, recordings []string, o batch.KindsOptions, w
 }
 
 // normalRecordings returns recordings with different names, from which file names are made.
-func normalRecordings(addresses []string) (all []batch.Recording, err error) {
+func normalRecordings(addresses []string) (*batch.Recordings, error) {
 	sources, err := parseRecordings(addresses)
 	if err != nil {
 		return nil, err
 	}
+	r := &batch.Recordings{
+		Options: func() (capture.Options, error) { return app.OpenOptions(config.Default().Defaults) },
+	}
 	for n, name := range names.Files(sources) {
-		for _, other := range all {
+		for _, other := range r.All {
 			if other.Source == sources[n] || other.Name == name {
 				return nil, fmt.Errorf("%s and %s: two recordings with the name %s; use them in separate runs",
 					other.Source, sources[n], other.Name)
 			}
 		}
-		all = append(all, batch.Recording{Source: sources[n], Name: name})
+		r.All = append(r.All, batch.Recording{Source: sources[n], Name: name})
 	}
-	return all, nil
+	return r, nil
 }
 
 func parseRecordings(addresses []string) (sources []source.Address, err error) {

@@ -153,7 +153,7 @@ func (n *NormalScores) peaks(cfg detect.Config, held []float64, lo, level float6
 		}
 		clip := detect.Clip{Centre: detect.Moment{PTS: c.at}, Gap: c.gap}
 		clip.Readings[0].Error = c.error
-		clip.Judge(scales)
+		clip.ApplyScales(scales)
 		change, _ := d.Push(clip)
 		if change == detect.Started {
 			// Rounding may put the peak at the level; the tail needs it above.

@@ -40,9 +40,9 @@ func (c *Clip) Read(m Measure) (Reading, bool) {
 	return Reading{}, false
 }
 
-// Judge sets Error, Regularity, Excess and Cause by the measure that is farthest above its scale; among equals by the
-// first. Without a scale that fits, Error is the first reading's.
-func (c *Clip) Judge(scales []Scale) {
+// ApplyScales sets Error, Regularity, Excess and Cause by the measure that is farthest above its scale; among equals by
+// the first. Without a scale that fits, Error is the first reading's.
+func (c *Clip) ApplyScales(scales []Scale) {
 	first := true
 	c.Error, c.Cause, c.Excess = c.Readings[0].Error, c.Readings[0].Measure, 0
 	for _, s := range scales {

@@ -2,7 +2,7 @@ package detect
 
 import "testing"
 
-func TestJudge(t *testing.T) {
+func TestApplyScales(t *testing.T) {
 	both := []Scale{{Measure: Motion, Lo: 0, Theta: 1}, {Measure: Appearance, Lo: 10, Theta: 30}}
 	read := func(motion, appearance float64) [2]Reading {
 		return [2]Reading{{Measure: Motion, Error: motion}, {Measure: Appearance, Error: appearance}}
@@ -35,7 +35,7 @@ func TestJudge(t *testing.T) {
 		},
 	} {
 		clip := Clip{Readings: c.readings, Regularity: -1}
-		clip.Judge(c.scales)
+		clip.ApplyScales(c.scales)
 		want := c.regularity
 		if c.regularityUnchange {
 			want = -1

@@ -173,7 +173,7 @@ func (t *Timeline) Replay() []TimelineEvent {
 	scored := func(yield func(Clip) bool) {
 		for _, c := range t.Clips {
 			c.Readings[0].Error = c.Error
-			c.Judge(scales)
+			c.ApplyScales(scales)
 			if !yield(c) {
 				return
 			}
