@@ -55,19 +55,25 @@ func (o *Outbox) checkStream(ctx context.Context) {
 
 // isChanged reports whether a stream's configuration differs from vigil's.
 func (o *Outbox) isChanged(c jetstream.StreamConfig) bool {
-	return c.Discard != jetstream.DiscardNew || c.MaxBytes != o.opts.Bytes || c.MaxMsgs > 0 || c.MaxAge > 0 ||
-		c.MaxMsgsPerSubject > 0 || c.NoAck ||
+	return c.Discard != jetstream.DiscardNew || c.DiscardNewPerSubject || c.MaxBytes != o.opts.Bytes || c.MaxMsgs > 0 ||
+		c.MaxAge > 0 || c.MaxMsgsPerSubject > 0 || c.MaxMsgSize > 0 || c.NoAck || c.Duplicates != broker.DedupWindow ||
+		c.SubjectTransform != nil || c.RePublish != nil || len(c.Sources) > 0 ||
 		!slices.Equal(c.Subjects, []string{broker.StreamSubject})
 }
 
-// restoreStream restores the stream's configuration, and logs it if another program had changed it.
+// restoreStream creates the stream if it is missing, and restores its configuration and logs it if another program has
+// changed it. A stream that is as it should be is not updated: that could undo a change made at this moment without a
+// word.
 func (o *Outbox) restoreStream(ctx context.Context) (jetstream.Stream, error) {
 	before, err := o.conn.JetStream().Stream(ctx, broker.Stream)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, err
 	}
+	if err == nil && !o.isChanged(before.CachedInfo().Config) {
+		return before, nil
+	}
 	s, kept := o.conn.EnsureLocalStream(ctx, o.opts.Bytes)
-	if kept == nil && err == nil && o.isChanged(before.CachedInfo().Config) {
+	if kept == nil && err == nil {
 		o.log.Error("ALARM: the stream of alerts was changed by another program and is set back", "messages",
 			before.CachedInfo().State.Msgs, errcode.Key, errcode.StoreStreamChanged)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -186,8 +187,16 @@ func TestStreamIsRestored(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	change(func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 100, jetstream.DiscardOld })
-	alerttest.Eventually(alerttest.Within(t), t, "the change is undone", logged("is set back"))
+	for n, f := range []func(*jetstream.StreamConfig){
+		func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 100, jetstream.DiscardOld },
+		func(c *jetstream.StreamConfig) { c.MaxMsgSize = 16 },
+		func(c *jetstream.StreamConfig) { c.Duplicates = time.Second },
+	} {
+		change(f)
+		alerttest.Eventually(alerttest.Within(t), t, "the change is undone", func() bool {
+			return strings.Count(log.String(), "is set back") == n+1
+		})
+	}
 	change(func(c *jetstream.StreamConfig) { c.Sealed = true })
 	alerttest.Eventually(alerttest.Within(t), t, "the seal is logged", logged("was sealed by another program"))
 	ctx, stop := context.WithCancel(t.Context())
