@@ -96,7 +96,7 @@ func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 func Detector(c config.Camera) detect.Config {
 	return detect.Config{
 		Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
-		CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
+		OpenAtOnce: c.Detector.OpenAtOnce, CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
 		UpdateEvery: c.Detector.UpdateEvery,
 	}
 }

@@ -172,6 +172,9 @@ type Detector struct {
 	Leave float64 `yaml:"leave" validate:"gt=0,max=1"`
 	// OpenAfter is how long regularity stays below enter before the event opens.
 	OpenAfter time.Duration `yaml:"open_after" validate:"min=0s,max=1h"`
+	// OpenAtOnce opens an event without waiting for open_after: when two clips in a row are so many times as far above
+	// the normal errors as enter is. 0 is never.
+	OpenAtOnce float64 `yaml:"open_at_once" validate:"min=0,max=1000"`
 	// CloseAfter is how long regularity stays above leave before the event closes.
 	CloseAfter time.Duration `yaml:"close_after" validate:"min=0s,max=1h"`
 	// MinDuration is the minimum duration of an event, so that it does not flap.
@@ -213,7 +216,7 @@ func Default() Config {
 			Footage:     Footage{Keep: 30 * time.Second, Memory: 16},
 			Detector: Detector{
 				Enter: 0.5, Leave: 0.6,
-				OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second,
+				OpenAfter: 500 * time.Millisecond, OpenAtOnce: 4, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second,
 				UpdateEvery: 5 * time.Second,
 			},
 		},

@@ -56,6 +56,9 @@ func (f *problemList) settings(key string, s Settings) {
 		f.add(key+".detector.leave", fmt.Sprint(s.Detector.Leave), "must be above detector.enter (%v)",
 			s.Detector.Enter)
 	}
+	if factor := s.Detector.OpenAtOnce; factor > 0 && factor < 1 {
+		f.add(key+".detector.open_at_once", fmt.Sprint(factor), "must be 0 for never, or at least 1")
+	}
 	for i, p := range s.Mask {
 		f.polygon(fmt.Sprintf("%s.mask[%d]", key, i), p)
 	}

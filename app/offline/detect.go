@@ -26,6 +26,7 @@ type DetectOptions struct {
 	Lo, Theta          *float64
 	Enter, Leave       *float64
 	OpenAfter          *time.Duration
+	OpenAtOnce         *float64
 	CloseAfter         *time.Duration
 	MinDuration        *time.Duration
 	CoolDown           *time.Duration
@@ -151,6 +152,7 @@ func (o DetectOptions) apply(cfg *detect.Config, threshold **pipeline.Threshold)
 	set(&cfg.Enter, o.Enter)
 	set(&cfg.Leave, o.Leave)
 	set(&cfg.OpenAfter, o.OpenAfter)
+	set(&cfg.OpenAtOnce, o.OpenAtOnce)
 	set(&cfg.CloseAfter, o.CloseAfter)
 	set(&cfg.MinDuration, o.MinDuration)
 	set(&cfg.CoolDown, o.CoolDown)

@@ -44,6 +44,8 @@ func detectCommand() *cobra.Command {
 	optional(f, &o.Leave, "leave", f.Float64("leave", d.Leave, "regularity above which it may end"))
 	optional(f, &o.OpenAfter, "open-after", f.Duration("open-after", d.OpenAfter,
 		"how long regularity stays below --enter before an event opens"))
+	optional(f, &o.OpenAtOnce, "open-at-once", f.Float64("open-at-once", d.OpenAtOnce,
+		"how many times as high two clips open an event at once; 0 for never"))
 	optional(f, &o.CloseAfter, "close-after", f.Duration("close-after", d.CloseAfter,
 		"how long it stays above --leave before the event ends"))
 	optional(f, &o.MinDuration, "min-duration", f.Duration("min-duration", d.MinDuration,

@@ -381,7 +381,7 @@ func TestThresholdOfShortVideo(t *testing.T) {
 }
 
 // TestSustainedMinAgreesWithDetector compares sustainedMin with the detector, for every series and level.
-func TestSustainedMinAgreesWithDetector(t *testing.T) {
+func TestHeldLevelsAgreeWithDetector(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	for round := range 200 {
 		var n NormalScores
@@ -396,17 +396,20 @@ func TestSustainedMinAgreesWithDetector(t *testing.T) {
 			e := float64(1 + r.IntN(10))
 			n.Add(detect.Clip{First: m, Centre: m, Last: m, Readings: raw(e, nil), Gap: r.IntN(20) == 0})
 		}
-		cfg := detect.Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Duration(r.IntN(8)) * 100 * time.Millisecond}
-		held := n.sustainedMin(cfg.OpenAfter)
+		cfg := detect.Config{
+			Enter: 0.5, Leave: 0.6, OpenAfter: time.Duration(r.IntN(8)) * 100 * time.Millisecond,
+			OpenAtOnce: []float64{0, 1, 2, 5}[r.IntN(4)],
+		}
+		held := n.heldLevels(cfg, 0)
 		for level := 0.5; level < 11; level++ {
 			start := 0 // of the stretch
 			for i, c := range n.clips {
 				if c.gap || c.first {
 					start = i
 				}
-				// A detector that sees the stretch from OpenAfter before the clip.
+				// A detector that sees the stretch from OpenAfter before the clip, and the clip before this one.
 				from := i
-				for from > start && n.clips[from].at > c.at-cfg.OpenAfter {
+				for from > start && (n.clips[from].at > c.at-cfg.OpenAfter || from == i && cfg.OpenAtOnce > 0) {
 					from--
 				}
 				d, change := detect.NewDetector(cfg), detect.None
@@ -415,10 +418,15 @@ func TestSustainedMinAgreesWithDetector(t *testing.T) {
 					if k == from {
 						at = max(at, c.at-cfg.OpenAfter)
 					}
-					change, _ = d.Push(detect.Clip{
-						Centre: detect.Moment{PTS: at}, Error: n.clips[k].error,
-						Regularity: detect.Regularity(n.clips[k].error, 0, level),
-					})
+					clip := detect.Clip{Centre: detect.Moment{PTS: at}}
+					clip.Readings[0].Error = n.clips[k].error
+					clip.ApplyScales([]detect.Scale{{Theta: level}})
+					if change, _ = d.Push(clip); change != detect.Started && d.Open() {
+						break // before this clip
+					}
+				}
+				if d.Open() && change != detect.Started {
+					continue
 				}
 				if (change == detect.Started) != (held[i] > level) {
 					t.Fatalf("round %d, clip %d, level %g: change %v, held %g", round, i, level, change, held[i])

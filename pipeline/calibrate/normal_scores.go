@@ -141,6 +141,23 @@ func (n *NormalScores) sustainedMin(openAfter time.Duration) []float64 {
 	return out
 }
 
+// heldLevels returns, for each clip, the highest level that an event could have opened at there, by the detector's
+// rule: the lowest error of the last OpenAfter, or what is OpenAtOnce times as close to lo as the lower of the last two
+// errors.
+func (n *NormalScores) heldLevels(cfg detect.Config, lo float64) []float64 {
+	held := n.sustainedMin(cfg.OpenAfter)
+	if cfg.OpenAtOnce == 0 {
+		return held
+	}
+	for i, c := range n.clips {
+		if i > 0 && !c.gap && !c.first {
+			both := min(c.error, n.clips[i-1].error)
+			held[i] = max(held[i], lo+(both-lo)/cfg.OpenAtOnce)
+		}
+	}
+	return held
+}
+
 // peaks runs the detector with the given entry level. It returns, for each event, the highest level at which the event
 // would still have opened.
 func (n *NormalScores) peaks(cfg detect.Config, held []float64, lo, level float64) []float64 {
@@ -179,7 +196,7 @@ const (
 // selectPeaks lowers the level until the detector opens wantedPeaks events, and returns that level with their peaks. If
 // it never does, it returns the level with the most.
 func (n *NormalScores) selectPeaks(cfg detect.Config, lo float64) (level float64, peaks []float64) {
-	held := n.sustainedMin(cfg.OpenAfter)
+	held := n.heldLevels(cfg, lo)
 	sorted := slices.DeleteFunc(slices.Clone(held), func(e float64) bool { return math.IsInf(e, -1) })
 	slices.SortFunc(sorted, func(a, b float64) int { return cmp.Compare(b, a) })
 	for k := 10; k < int(maxFraction*float64(len(sorted))) && sorted[k] > lo; k += max(1, k/5) {

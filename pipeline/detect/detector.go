@@ -4,6 +4,7 @@ package detect
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -13,18 +14,24 @@ import (
 type Config struct {
 	Enter, Leave float64       // regularity: an event opens below Enter and closes above Leave; 0 < Enter < Leave <= 1
 	OpenAfter    time.Duration // how long regularity must stay below Enter
-	CloseAfter   time.Duration // how long it must stay above Leave
-	MinDuration  time.Duration // minimum length of an event, against flapping
+	// OpenAtOnce is how many times as far above lo as the level of Enter two clips in a row open an event without
+	// waiting for OpenAfter; 0 for never. One clip does not, since a single damaged picture makes one.
+	OpenAtOnce  float64
+	CloseAfter  time.Duration // how long it must stay above Leave
+	MinDuration time.Duration // minimum length of an event, against flapping
 	// CoolDown is how long after an end no event opens. An anomaly that outlasts it opens an event with its true start.
 	CoolDown    time.Duration
 	UpdateEvery time.Duration // minimum interval between updates; each has the highest peak so far
 }
 
+// DefaultOpenAtOnce is the default of Config.OpenAtOnce.
+const DefaultOpenAtOnce = 4
+
 // DefaultConfig suits people and vehicles at 5 to 25 frames a second.
 func DefaultConfig() Config {
 	return Config{
-		Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second,
-		CoolDown: 5 * time.Second, UpdateEvery: 5 * time.Second,
+		Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, OpenAtOnce: DefaultOpenAtOnce,
+		CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second, UpdateEvery: 5 * time.Second,
 	}
 }
 
@@ -33,11 +40,17 @@ func (c Config) Validate() error {
 	if !(c.Enter > 0 && c.Enter < c.Leave && c.Leave <= 1) {
 		return fmt.Errorf("enter %g and leave %g: must be 0 < enter < leave <= 1", c.Enter, c.Leave)
 	}
+	if !(c.OpenAtOnce == 0 || c.OpenAtOnce >= 1) || math.IsInf(c.OpenAtOnce, 0) {
+		return fmt.Errorf("open at once %g: must be 0 for never, or at least 1", c.OpenAtOnce)
+	}
 	if min(c.OpenAfter, c.CloseAfter, c.MinDuration, c.CoolDown, c.UpdateEvery) < 0 {
 		return fmt.Errorf("durations must not be negative: %+v", c)
 	}
 	return nil
 }
+
+// enterExcess is the Excess at the regularity Enter.
+func (c Config) enterExcess() float64 { return 2 * (1 - c.Enter) }
 
 // Transition is the result of a clip.
 type Transition int
@@ -67,6 +80,7 @@ type Detector struct {
 
 	low         bool          // a run of clips below Enter is under way, not yet an event
 	lowSince    time.Duration // start of that run
+	high        bool          // the latest clip, before any gap, is high enough to open an event at once with the next
 	calm        bool          // an event is open and a run of clips above Leave is under way
 	calmSince   time.Duration
 	published   float64       // Excess of the peak last published
@@ -92,11 +106,14 @@ func (d *Detector) Push(c Clip) (Transition, Event) {
 	d.now = max(d.now, c.Time())
 	if c.Gap {
 		// What happened in the gap is unknown: runs of clips must not span it.
-		d.low, d.calm = false, false
+		d.low, d.calm, d.high = false, false, false
 	}
+	twice := d.high
+	d.high = d.cfg.OpenAtOnce > 0 && c.Excess > d.cfg.OpenAtOnce*d.cfg.enterExcess()
 	if d.open {
 		return d.pushOpen(c)
 	}
+	twice = twice && d.high
 	if c.Regularity >= d.cfg.Enter {
 		d.low = false
 		return None, Event{}
@@ -106,7 +123,7 @@ func (d *Detector) Push(c Clip) (Transition, Event) {
 		d.event = Event{Start: c, Peak: c}
 	}
 	d.update(c)
-	if d.now-d.lowSince < d.cfg.OpenAfter || d.ended && d.now-d.endedAt < d.cfg.CoolDown {
+	if d.now-d.lowSince < d.cfg.OpenAfter && !twice || d.ended && d.now-d.endedAt < d.cfg.CoolDown {
 		return None, Event{}
 	}
 	d.open, d.low, d.calm = true, false, false
@@ -151,7 +168,7 @@ func (d *Detector) Open() bool { return d.open }
 
 // Close ends the open event, if any: the source ended or was lost, or the camera was disarmed.
 func (d *Detector) Close() (Transition, Event) {
-	d.low, d.calm = false, false
+	d.low, d.calm, d.high = false, false, false
 	if !d.open {
 		return None, Event{}
 	}
