@@ -11,7 +11,7 @@ import (
 
 // counters are one camera's; the reader and the scheduler add to them while others read.
 type counters struct {
-	frames, missing, used, unused, lost, gaps             atomic.Uint64
+	frames, missing, used, unused, lost, gaps, repaired   atomic.Uint64
 	due, incomplete, scored                               atomic.Uint64
 	unscorable, dropped, events, held, openings, failures atomic.Uint64
 	pauses                                                atomic.Uint64
@@ -35,6 +35,8 @@ type Stats struct {
 	Waiting uint64 // in no clip yet
 	Missing uint64 // left out by the source: damaged, or too many for the pipe
 	Gaps    uint64 // between frames; a failure counts in Failures instead
+	// Repaired frames were replaced because they alone differ from their neighbours, as a damaged picture does.
+	Repaired uint64
 
 	Due        uint64 // clips: one for every hop of the sampled frames
 	Incomplete uint64 // not made: too few frames since the last gap
@@ -71,7 +73,7 @@ func (r *reader) snapshot() Stats {
 		Dropped:    c.dropped.Load(),
 		Incomplete: c.incomplete.Load(), Due: c.due.Load(),
 		Used: c.used.Load(), Unused: c.unused.Load(), Lost: c.lost.Load(), Frames: c.frames.Load(),
-		Missing: c.missing.Load(), Gaps: c.gaps.Load(),
+		Missing: c.missing.Load(), Gaps: c.gaps.Load(), Repaired: c.repaired.Load(),
 		Events: c.events.Load(), Held: c.held.Load(), Paused: c.pauses.Load(), Openings: c.openings.Load(),
 		Failures: c.failures.Load(),
 		Rates:    *rates,
@@ -86,6 +88,7 @@ func (r *reader) snapshot() Stats {
 func (s Stats) args() []any {
 	return []any{
 		"frames", s.Frames, "missing", s.Missing, "used", s.Used, "unused", s.Unused, "lost", s.Lost, "gaps", s.Gaps,
+		"repaired", s.Repaired,
 		"clips_due", s.Due, "incomplete", s.Incomplete, "scored", s.Scored, "clips_skipped", s.Skipped, "paused",
 		s.Paused, "unscorable", s.Unscorable,
 		"dropped", s.Dropped, "events", s.Events, "alerts_held", s.Held,
@@ -102,6 +105,7 @@ func (r *reader) updateCounts(window *preprocess.Window) {
 	c.due.Store(p.Due + a.Due)
 	c.incomplete.Store(p.Incomplete + a.Incomplete)
 	c.gaps.Store(r.pastGaps + s.Gaps)
+	c.repaired.Store(r.pastRepaired + window.Repaired())
 }
 
 // addPastCounts adds the counts of a window that ends to past. Its waiting pictures are lost, and so are those that
@@ -109,6 +113,7 @@ func (r *reader) updateCounts(window *preprocess.Window) {
 func (r *reader) addPastCounts(window *preprocess.Window) {
 	s, a, p := window.Stats(), window.Account(), &r.past
 	r.pastGaps += s.Gaps
+	r.pastRepaired += window.Repaired()
 	p.Used, p.Unused, p.Incomplete, p.Due = p.Used+a.Used, p.Unused+a.Unused, p.Incomplete+a.Incomplete, p.Due+a.Due
 	p.Lost = r.stats.frames.Load() - p.Used - p.Unused
 	r.stats.lost.Store(p.Lost)

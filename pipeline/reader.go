@@ -39,6 +39,7 @@ type reader struct {
 	ratedPictures    uint64             // pictures of the opening whose rates are stored
 	past             preprocess.Account // of the earlier windows
 	pastGaps         uint64             // of the earlier windows
+	pastRepaired     uint64             // likewise
 	lastChange       time.Time          // arrival of the last picture that differed from its predecessor
 	lastFrozenReopen time.Time          // when the source was last reopened because it was frozen
 	uptime           time.Duration      // how long the latest opening delivered pictures

@@ -58,9 +58,12 @@ type Window struct {
 	kept    int                               // number since the last gap; the next goes to ring[kept%CuboidFrames]
 	last    video.Picture                     // latest picture; Gray is nil
 	started bool                              // last is set
-	gap     bool                              // since the last cuboid
-	minStep time.Duration                     // shortest step of stream time since the last gap
-	maxStep time.Duration                     // longest step
+	// repaired is kept at the last repair since the last gap, 0 for none; repairs counts all.
+	repaired int
+	repairs  uint64
+	gap      bool          // since the last cuboid
+	minStep  time.Duration // shortest step of stream time since the last gap
+	maxStep  time.Duration // longest step
 }
 
 // NewWindow returns an empty window.
@@ -129,6 +132,7 @@ func (w *Window) Push(p video.Picture, c *video.Cuboid) bool {
 	w.kept++
 	w.stats.Sampled++
 	w.account.Waiting++
+	w.repair()
 	if (w.kept-video.CuboidFrames)%w.cfg.Hop != 0 {
 		return false
 	}
@@ -183,7 +187,7 @@ func (w *Window) observe(p *video.Picture, step time.Duration) {
 
 // restart makes the next picture the first.
 func (w *Window) restart() {
-	w.kept = 0
+	w.kept, w.repaired = 0, 0
 	w.account.restarted()
 	w.minStep, w.maxStep = math.MaxInt64, 0
 	w.sampler.restart()
