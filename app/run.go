@@ -65,10 +65,17 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	}
 	defer func() { err = errors.Join(err, sinks.Shutdown()) }()
 	logCapacity(ctx, log, p.cameras, cfg.Threads)
+	adapted := openThresholds(cfg.DataDir, log)
+	for i, c := range p.configs {
+		if c.Adapt {
+			adapted.follow(&p.cameras[i])
+		}
+	}
 	_, err = pipeline.Run(ctx, p.cameras, pipeline.Options{
 		Threads: cfg.Threads, Log: log, Publisher: sinks, Evidence: sinks.EvidenceMaker(), Summary: o.Summary,
 		ClipMemory: p.memory.Clips,
 	})
+	adapted.close(p.cameras)
 	sinks.Finish(ctx)
 	return err
 }

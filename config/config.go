@@ -74,6 +74,9 @@ type Settings struct {
 	// Alarms is how many false alarms vigil calibrate allows, as 1/day, 2/week or 0.5/hour. A change takes a new
 	// calibration.
 	Alarms Rate `yaml:"alarms"`
+	// Adapt lets normal video that is seen while watching join that of the calibration, so that the threshold comes to
+	// the number of alarms.
+	Adapt bool `yaml:"adapt"`
 	// FPS is how many frames a second the model sees; 0 is every frame.
 	FPS float64 `yaml:"fps" validate:"min=0,max=120"`
 	// Hop is how many frames lie between the starts of two clips that are scored.
@@ -202,6 +205,7 @@ func Default() Config {
 		Webhook: Webhook{Timeout: 10 * time.Second, Phases: []string{"start", "update", "end"}},
 		Defaults: Settings{
 			Alarms:      Rate{Times: 1, Per: "day"},
+			Adapt:       true,
 			Hop:         2,
 			Realtime:    true,
 			Reader:      source.FFmpeg,

@@ -42,6 +42,10 @@ type Camera struct {
 	Threshold Threshold
 	// Sensitivity is the calibration whose SensitivityMaps weight the picture; nil uses the Threshold's.
 	Sensitivity *calibrate.Calibration
+	// Adaptive, if set, adapts the thresholds of Threshold.Calibration while no event is open, and OnAdapted is called with
+	// them. It must not block. Adaptive belongs to Run until it has returned.
+	Adaptive  *calibrate.Adaptive
+	OnAdapted func(*calibrate.Adapted)
 	// Live reopens a source that fails, forever; a recording ends.
 	Live bool
 	// Lossless makes the camera wait for the scorer, so that every cuboid of a recording is scored.

@@ -141,6 +141,9 @@ func newCameraState(r *reader, scorer Scorer) *cameraState {
 		reader: r, scorer: scorer, detector: detect.NewDetector(r.Detector), zones: detect.NewZoneFinder(r.Zones),
 		scales: r.Threshold.Scales(),
 	}
+	if r.Adaptive != nil {
+		r.Adaptive.Theta(c.scales)
+	}
 	c.measures[0] = calibrate.MeasureOf(r.Model.Spec().Score)
 	if c.measures[0] == detect.Motion {
 		c.measures[1] = detect.Appearance

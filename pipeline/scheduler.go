@@ -97,6 +97,7 @@ func (s *scheduler) fillBatch(p item) {
 // close ends the camera's open event, if any, and resets its detector.
 func (s *scheduler) close(c *cameraState, reason alerts.EndReason) {
 	c.shadow = nil
+	c.adaptGap()
 	if change, ep := c.detector.Close(); change == detect.Ended {
 		s.enqueue(c, ep, c.lastClip, alerts.PhaseEnd, reason)
 	}
@@ -151,6 +152,7 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 	c.shadow = nil
 	change, ep := c.detector.Push(clip)
 	c.keepHeat(errs)
+	c.adapt(&clip, change, ep)
 	switch change {
 	case detect.Started:
 		c.event = alerts.NewID()
@@ -170,6 +172,7 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 // hold handles a clip that the calibration does not fit: an open event is ended, and events that would start are only
 // counted.
 func (s *scheduler) hold(c *cameraState, clip detect.Clip) {
+	c.adaptGap()
 	if c.shadow == nil {
 		s.close(c, alerts.EndMismatch)
 		c.shadow = detect.NewDetector(c.reader.Detector)

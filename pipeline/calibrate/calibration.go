@@ -49,9 +49,12 @@ type Calibration struct {
 	// Rule is how Theta was found: RuleBudget, RuleClips or RuleQuantile.
 	Rule string `json:"rule"`
 	// AlarmsPerDay is the budget of false alarms; 0 without a budget.
-	AlarmsPerDay float64       `json:"alarms_per_day"`
-	Detector     detect.Record `json:"detector"`       // its events were counted
-	Tail         *Tail         `json:"tail,omitempty"` // for RuleBudget and RuleClips
+	AlarmsPerDay float64 `json:"alarms_per_day"`
+	// AlarmsExpected is how many false alarms a day Theta is for: AlarmsPerDay, or its half for two measures, unless
+	// the video is too short to tell. 0 for RuleQuantile, and in calibrations by earlier versions.
+	AlarmsExpected float64       `json:"alarms_expected,omitempty"`
+	Detector       detect.Record `json:"detector"`       // its events were counted
+	Tail           *Tail         `json:"tail,omitempty"` // for RuleBudget
 	// NoBudgetReason is why Rule is not RuleBudget although a budget is set.
 	NoBudgetReason string `json:"no_budget,omitempty"`
 	Provisional    bool   `json:"provisional,omitempty"` // the video is too short for the budget
@@ -84,14 +87,15 @@ type MeasureFit struct {
 	NoBudgetReason string          `json:"no_budget,omitempty"`
 	Provisional    bool            `json:"provisional,omitempty"`
 	HoursNeeded    float64         `json:"hours_needed"`
+	AlarmsExpected float64         `json:"alarms_expected,omitempty"`
 	Sensitivity    *SensitivityMap `json:"places,omitempty"`
 	Min            float64         `json:"least"`
 	Max            float64         `json:"greatest"`
 }
 
 const (
-	oneMeasureVersion  = 2 // of a calibration without Appearance
-	calibrationVersion = 3
+	oldestVersion      = 2
+	calibrationVersion = 4
 )
 
 // MeasureOf returns the measure that a score of weights is.
@@ -196,17 +200,15 @@ func (c Calibration) Warnings(d detect.Config, perDay float64) []string {
 	var out []string
 	doubt := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	switch {
-	case c.Rule == RuleQuantile && c.AlarmsPerDay > 0:
-		doubt("the threshold is a quantile and keeps to no number of alarms: %s; calibrate on %.3g hours of normal "+
+	case c.Rule != RuleBudget && c.Rule != RuleClips && c.AlarmsPerDay > 0:
+		doubt("the threshold is provisional and keeps to no number of alarms: %s; calibrate on %.3g hours of normal "+
 			"video", c.NoBudgetReason, c.HoursNeeded)
 	case c.Rule == RuleClips:
-		doubt("the threshold is provisional and may be too high or too low: every clip counts as an event of its "+
-			"own, since there are %s; calibrate on %.3g hours of normal video",
-			c.NoBudgetReason, c.HoursNeeded)
+		doubt("the threshold is provisional and may be too high or too low: an earlier version counted every clip as an "+
+			"event of its own, since there are %s; calibrate again", c.NoBudgetReason)
 	case c.Provisional:
-		doubt("the threshold is provisional: calibrated on %.2g hours of normal video, %.3g are needed for %.3g "+
-			"alarms a day",
-			c.Seconds/3600, c.HoursNeeded, c.AlarmsPerDay)
+		doubt("the threshold is provisional: %.2g hours of normal video tell of at most 1 alarm in %s, %.3g are needed "+
+			"for %.3g alarms a day", c.Seconds/3600, hours(lookAhead*c.Seconds/3600), c.HoursNeeded, c.AlarmsPerDay)
 	}
 	if c.Tail != nil && c.Detector != d.Record() {
 		doubt("the detector's settings have changed since the alarms were counted: calibrate again")
@@ -270,11 +272,11 @@ func Read(path string) (Calibration, error) {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(text, &version); err == nil &&
-		version.Version != oneMeasureVersion && version.Version != calibrationVersion {
+		(version.Version < oldestVersion || version.Version > calibrationVersion) {
 		return c, errcode.CalibrationVersion.Wrap(fmt.Errorf(
-			"read calibration %s: format version is %d, must be %d or %d: another version of vigil wrote it, which found "+
-				"thresholds differently; make a new one with 'vigil calibrate'", path, version.Version,
-			oneMeasureVersion, calibrationVersion))
+			"read calibration %s: format version is %d, must be from %d to %d: another version of vigil wrote it, which "+
+				"found thresholds differently; make a new one with 'vigil calibrate'", path, version.Version,
+			oldestVersion, calibrationVersion))
 	}
 	if err := dec.Decode(&c); err != nil {
 		return c, errcode.CalibrationWrongKind.Wrap(

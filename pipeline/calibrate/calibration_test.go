@@ -85,13 +85,13 @@ func TestCalibrationRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string][2]string{
-		"changed by hand":                     {`"hop": 8`, `"hop": 4`},
-		"it was changed by hand":              {`"clips": 101`, `"clips": 1010`},
-		"not a record":                        {`"hop"`, `"hops"`},
-		"format version is 1, must be 2 or 3": {`"version": 2`, `"version": 1`},
-		"a grid of 0 with 0 divisors":         {`"lo_quantile"`, `"places": {}, "lo_quantile"`},
-		"must be below theta":                 {`"lo": 0`, `"lo": 9`},
-		"not a record that 'vigil calibrat":   {"{", "["},
+		"changed by hand":                          {`"hop": 8`, `"hop": 4`},
+		"it was changed by hand":                   {`"clips": 101`, `"clips": 1010`},
+		"not a record":                             {`"hop"`, `"hops"`},
+		"format version is 1, must be from 2 to 4": {`"version": 4`, `"version": 1`},
+		"a grid of 0 with 0 divisors":              {`"lo_quantile"`, `"places": {}, "lo_quantile"`},
+		"must be below theta":                      {`"lo": 0`, `"lo": 9`},
+		"not a record that 'vigil calibrat":        {"{", "["},
 	} {
 		if err := os.WriteFile(path, []byte(strings.Replace(string(text), change[0], change[1], 1)),
 			0o600); err != nil {

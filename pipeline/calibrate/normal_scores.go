@@ -1,8 +1,6 @@
 package calibrate
 
 import (
-	"cmp"
-	"math"
 	"slices"
 	"time"
 
@@ -112,101 +110,29 @@ func (n *NormalScores) applySensitivity() *SensitivityMap {
 	return p
 }
 
-// sustainedMin returns, for each clip, the lowest error of the last OpenAfter: a detector that enters at a lower level
-// has an event open there. It is -Inf if the stretch is shorter than that.
-func (n *NormalScores) sustainedMin(openAfter time.Duration) []float64 {
-	out := make([]float64, len(n.clips))
-	var lows []int // indices of the window's running minima, errors ascending
-	start, from := 0, -1
-	for i, c := range n.clips {
-		if c.gap || c.first {
-			start, from, lows = i, -1, lows[:0]
-		}
-		for len(lows) > 0 && n.clips[lows[len(lows)-1]].error >= c.error {
-			lows = lows[:len(lows)-1]
-		}
-		lows = append(lows, i)
-		for next := max(from+1, start); next <= i && n.clips[next].at <= c.at-openAfter; next++ {
-			from = next
-		}
-		if from < 0 {
-			out[i] = math.Inf(-1)
-			continue
-		}
-		for lows[0] < from {
-			lows = lows[1:]
-		}
-		out[i] = n.clips[lows[0]].error
-	}
-	return out
-}
-
-// heldLevels returns, for each clip, the highest level that an event could have opened at there, by the detector's
-// rule: the lowest error of the last OpenAfter, or what is OpenAtOnce times as close to lo as the lower of the last two
-// errors.
+// heldLevels returns, for each clip, the highest level at which an event could have opened there; see levels.
 func (n *NormalScores) heldLevels(cfg detect.Config, lo float64) []float64 {
-	held := n.sustainedMin(cfg.OpenAfter)
-	if cfg.OpenAtOnce == 0 {
-		return held
-	}
+	out, l := make([]float64, len(n.clips)), newLevels(cfg, lo)
 	for i, c := range n.clips {
-		if i > 0 && !c.gap && !c.first {
-			both := min(c.error, n.clips[i-1].error)
-			held[i] = max(held[i], lo+(both-lo)/cfg.OpenAtOnce)
-		}
-	}
-	return held
-}
-
-// peaks runs the detector with the given entry level. It returns, for each event, the highest level at which the event
-// would still have opened.
-func (n *NormalScores) peaks(cfg detect.Config, held []float64, lo, level float64) []float64 {
-	scales := []detect.Scale{{Lo: lo, Theta: thetaOf(level, lo, cfg.Enter)}}
-	d := detect.NewDetector(cfg)
-	var out []float64
-	for i, c := range n.clips {
-		if c.first {
-			d = detect.NewDetector(cfg)
-		}
-		clip := detect.Clip{Centre: detect.Moment{PTS: c.at}, Gap: c.gap}
-		clip.Readings[0].Error = c.error
-		clip.ApplyScales(scales)
-		change, _ := d.Push(clip)
-		if change == detect.Started {
-			// Rounding may put the peak at the level; the tail needs it above.
-			out = append(out, math.Nextafter(level, math.Inf(1)))
-		}
-		if d.Open() {
-			out[len(out)-1] = max(out[len(out)-1], held[i])
-		}
+		out[i] = l.push(c.at, c.gap || c.first, c.error)
 	}
 	return out
+}
+
+// blocks cuts the video into blocks by the levels of its clips.
+func (n *NormalScores) blocks(held []float64) (blocks []block) {
+	var m blockMaker
+	add := func(b block, ok bool) {
+		if ok {
+			blocks = append(blocks, b)
+		}
+	}
+	for i, c := range n.clips {
+		add(m.push(c.at, c.gap || c.first, held[i]))
+	}
+	add(m.end())
+	return blocks
 }
 
 // thetaOf converts the detector's entry level to theta: the error at which regularity is 0.5.
 func thetaOf(level, lo, enter float64) float64 { return lo + (level-lo)/(2*(1-enter)) }
-
-const (
-	// wantedPeaks are enough for a tail. More would need a lower level, where the errors do not follow the tail yet.
-	wantedPeaks = 60
-	// maxFraction is the largest share of clips that may lie above the level.
-	maxFraction = 0.25
-)
-
-// selectPeaks lowers the level until the detector opens wantedPeaks events, and returns that level with their peaks. If
-// it never does, it returns the level with the most.
-func (n *NormalScores) selectPeaks(cfg detect.Config, lo float64) (level float64, peaks []float64) {
-	held := n.heldLevels(cfg, lo)
-	sorted := slices.DeleteFunc(slices.Clone(held), func(e float64) bool { return math.IsInf(e, -1) })
-	slices.SortFunc(sorted, func(a, b float64) int { return cmp.Compare(b, a) })
-	for k := 10; k < int(maxFraction*float64(len(sorted))) && sorted[k] > lo; k += max(1, k/5) {
-		found := n.peaks(cfg, held, lo, sorted[k])
-		if len(found) > len(peaks) {
-			level, peaks = sorted[k], found
-		}
-		if len(peaks) >= wantedPeaks {
-			break
-		}
-	}
-	return level, peaks
-}

@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -17,24 +18,18 @@ func (c *Calibration) Print(w io.Writer, path string) {
 	case c.Rule == RuleBudget:
 		t := c.Tail
 		fmt.Fprintf(w, "theta allows %s; the true value lies between %.4g and %.4g (95 %%)\n",
-			perDay(c.AlarmsPerDay), t.ThetaLow, t.ThetaHigh)
+			perDay(c.allowed()), t.ThetaLow, t.ThetaHigh)
 		fmt.Fprintf(w, "it rests on %d events above the error %.4g, tail of shape %.2g\n", t.Events, t.Level, t.Shape)
 		if c.Provisional {
-			fmt.Fprintf(w, "provisional: for %s this is too little video; %s are needed\n", perDay(c.AlarmsPerDay),
-				hours(c.HoursNeeded))
+			fmt.Fprintf(w, "provisional: %s takes %s of normal video\n", perDay(c.AlarmsPerDay), hours(c.HoursNeeded))
 		}
 	case c.Rule == RuleClips:
 		fmt.Fprintf(w, "provisional: %s; %s takes %s of video\n", c.NoBudgetReason, perDay(c.AlarmsPerDay),
 			hours(c.HoursNeeded))
-		fmt.Fprintf(w, "until then each of the %d clips above the error %.4g counts as an event",
-			c.Tail.Events, c.Tail.Level)
-		if c.Tail.Capped {
-			fmt.Fprintln(w,
-				"; with so few, theta is as far above\nthe highest error as that is above the median: it may be too "+
-					"high or too low")
-		} else {
-			fmt.Fprintf(w, ", tail of shape %.2g: theta may be higher than necessary\n", c.Tail.Shape)
-		}
+	case c.Rule == RuleHighest:
+		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.NoBudgetReason)
+		fmt.Fprintf(w, "theta is twice as far from lo as the highest level that was held; %s takes about %s of video\n",
+			perDay(c.AlarmsPerDay), hours(c.HoursNeeded))
 	case c.AlarmsPerDay > 0:
 		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.NoBudgetReason)
 		fmt.Fprintf(w,
@@ -51,6 +46,9 @@ func (c *Calibration) Print(w io.Writer, path string) {
 			100*share, most)
 	}
 }
+
+// allowed is the number of false alarms a day that Theta is for.
+func (c *Calibration) allowed() float64 { return cmp.Or(c.AlarmsExpected, c.AlarmsPerDay) }
 
 // excludedText describes the excluded clips and their causes; "" for none.
 func excludedText(l Excluded) string {

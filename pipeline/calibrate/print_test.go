@@ -12,8 +12,11 @@ func TestPrint(t *testing.T) {
 		"theta allows 2 false alarms a week; the true value lies between 3 and 5 (95 %)": {
 			Rule: RuleBudget, AlarmsPerDay: 2. / 7, Tail: &Tail{ThetaLow: 3, ThetaHigh: 5},
 		},
-		"provisional: for 2 false alarms an hour this is too little video; 180 s are needed": {
+		"provisional: 2 false alarms an hour takes 180 s of normal video": {
 			Rule: RuleBudget, AlarmsPerDay: 48, Tail: &Tail{}, Provisional: true, HoursNeeded: 0.05,
+		},
+		"twice as far from lo as the highest level that was held; 1 false alarm a day takes about 2.4": {
+			Rule: RuleHighest, AlarmsPerDay: 1, NoBudgetReason: "three events", HoursNeeded: 2.4,
 		},
 		"1 false alarm a day takes about 2.4 hours of video": {
 			Rule: RuleQuantile, AlarmsPerDay: 1, NoBudgetReason: "three events", HoursNeeded: 2.4,
@@ -21,18 +24,11 @@ func TestPrint(t *testing.T) {
 		"provisional: too little video for a number of alarms: three events\n": {
 			Rule: RuleQuantile, AlarmsPerDay: 1, NoBudgetReason: "three events", HoursNeeded: 2.4,
 		},
-		"each of the 90 clips above the error 2 counts as an event, tail of shape 0.1: " +
-			"theta may be higher": {
-			Rule: RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", Tail: &Tail{
-				Level: 2, Events: 90,
-				Shape: 0.1,
-			}, Provisional: true,
+		"provisional: three events; 1 false alarm a day takes 2.4 hours of video": {
+			Rule: RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", HoursNeeded: 2.4, Provisional: true,
 		},
-		"counts as an event; with so few, theta is as far above\nthe highest error": {
-			Rule: RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", Tail: &Tail{
-				Level: 2, Events: 90,
-				Capped: true,
-			}, Provisional: true,
+		"theta allows 14.4 false alarms a day;": {
+			Rule: RuleBudget, AlarmsPerDay: 1, AlarmsExpected: 14.4, Tail: &Tail{}, Provisional: true, HoursNeeded: 2.4,
 		},
 		"no number of alarms is set": {Rule: RuleQuantile},
 		"25 % of the picture is noisy in normal video; errors there are divided by up to 3": {

@@ -19,8 +19,8 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// MinPeaks is the minimum number of peaks for a fit.
-const MinPeaks = 20
+// MinPeaks is the minimum number of peaks for a fit. With so few the prior of the shape decides, and the level is high.
+const MinPeaks = 6
 
 const (
 	// The shape is bounded and has a prior: a few dozen peaks hardly tell -0.3 from 0.3. The prior's mean is slightly
@@ -30,12 +30,12 @@ const (
 	minShape, maxShape, shapeMean, shapeSpread = -0.5, 0.4, 0.1, 0.2
 
 	shapes = 47 // no grid point has shape 0
-	scales = 61
+	scales = 83
 	rates  = 21 // Poisson rates for each pair in Interval
 	// Scales are searched from exp(-scaleBelow) to exp(scaleAbove) times the mean excess. The mean excess is scale / (1
 	// - shape), so the scale is 0.6 to 1.5 times its true value; the rest allows for the sampling error of a mean of
 	// MinPeaks.
-	scaleBelow, scaleAbove = 1.6, 1.2
+	scaleBelow, scaleAbove = 2, 1.8
 )
 
 // Tail is the fitted distribution of the peaks above a threshold.
@@ -50,12 +50,19 @@ type Tail struct {
 	pairs []pair
 }
 
-// pair is a shape and a scale with their share of the posterior.
-type pair struct{ shape, scale, weight float64 }
+// pair is a shape and a scale with their share of the posterior. below is the share of all peaks that lie below the
+// bound that the known ones do.
+type pair struct{ shape, scale, weight, below float64 }
 
 // Fit fits a tail to the peaks above threshold that arrived in span. It returns an error for fewer than MinPeaks, for a
 // peak that is not finite or not above the threshold, and for a span that is not positive.
 func Fit(threshold float64, peaks []float64, span float64) (*Tail, error) {
+	return FitBelow(math.Inf(1), threshold, peaks, span)
+}
+
+// FitBelow is Fit for peaks of which only those below bound are known: each counts with its probability on the condition
+// that it is (a truncated sample). A peak may not lie above bound.
+func FitBelow(bound, threshold float64, peaks []float64, span float64) (*Tail, error) {
 	if len(peaks) < MinPeaks {
 		return nil, fmt.Errorf("%d peaks are too few for a tail, at least %d are needed", len(peaks), MinPeaks)
 	}
@@ -69,6 +76,9 @@ func Fit(threshold float64, peaks []float64, span float64) (*Tail, error) {
 		if !(excess[i] > 0) || math.IsInf(excess[i], 0) {
 			return nil, fmt.Errorf("a peak is %g, must be finite and above the threshold %g", p, threshold)
 		}
+		if p > bound {
+			return nil, fmt.Errorf("a peak is %g, must be at most %g", p, bound)
+		}
 		mean += excess[i] / float64(len(peaks))
 	}
 	t := &Tail{Threshold: threshold, Peaks: len(peaks), Span: span}
@@ -78,8 +88,10 @@ func Fit(threshold float64, peaks []float64, span float64) (*Tail, error) {
 		for j := range scales {
 			scale := mean * math.Exp(-scaleBelow+(scaleBelow+scaleAbove)*float64(j)/(scales-1))
 			if like := logLikelihood(excess, shape, scale); !math.IsInf(like, -1) {
+				below := 1 - pair{shape: shape, scale: scale}.survival(bound-threshold)
+				like -= float64(len(excess)) * math.Log(below)
 				like -= (shape - shapeMean) * (shape - shapeMean) / (2 * shapeSpread * shapeSpread)
-				t.pairs = append(t.pairs, pair{shape, scale, like})
+				t.pairs = append(t.pairs, pair{shape, scale, like, below})
 				best = max(best, like)
 			}
 		}
@@ -139,7 +151,7 @@ const prior = 0.5
 func (t *Tail) Rate(level float64) float64 {
 	var share float64
 	for _, p := range t.pairs {
-		share += p.weight * p.survival(level-t.Threshold)
+		share += p.weight * p.survival(level-t.Threshold) / p.below
 	}
 	return (float64(t.Peaks) + prior) / t.Span * share
 }
@@ -160,7 +172,7 @@ func (t *Tail) Interval(rate, probability float64) (low, high float64) {
 	for i := range rates {
 		often := peaks.Quantile((float64(i) + 0.5) / rates)
 		for _, p := range t.pairs {
-			all = append(all, share{t.Threshold + p.excess(rate/often), p.weight / rates})
+			all = append(all, share{t.Threshold + p.excess(rate*p.below/often), p.weight / rates})
 		}
 	}
 	slices.SortFunc(all, func(a, b share) int { return cmp.Compare(a.level, b.level) })

@@ -184,7 +184,7 @@ func TestFitRefuses(t *testing.T) {
 		peaks     []float64
 		span      float64
 	}{
-		"19 peaks are too few":         {1, many[1:], 1},
+		"5 peaks are too few":          {1, many[1:], 1},
 		"a peak is 2, must be":         {2, many, 1},
 		"a peak is NaN":                {1, append(slices.Clone(many), math.NaN()), 1},
 		"a peak is +Inf":               {1, append(slices.Clone(many), math.Inf(1)), 1},
@@ -198,5 +198,43 @@ func TestFitRefuses(t *testing.T) {
 	// Identical peaks fit no tail well, and must not break the fit.
 	if f, err := Fit(1, many, 1); err != nil || !(f.Level(0.1) > 2) {
 		t.Errorf("equal peaks: %v, %v", f, err)
+	}
+}
+
+// TestFitBelow draws peaks of which those above a bound are not known: the level is high enough, while a fit that takes
+// them for all is far too low.
+func TestFitBelow(t *testing.T) {
+	const bound, rate = 2.5, 1.
+	var known, blind []float64
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(31, seed))
+		var peaks []float64
+		for range 200 {
+			if e := excess(r, 0); e <= bound {
+				peaks = append(peaks, e)
+			}
+		}
+		f, err := FitBelow(bound, 0, peaks, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := Fit(0, peaks, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, blind = append(known, 200*survival(f.Level(rate), 0)/rate),
+			append(blind, 200*survival(b.Level(rate), 0)/rate)
+	}
+	middle := func(all []float64) float64 {
+		slices.Sort(all)
+		return stat.Quantile(0.5, stat.LinInterp, all, nil)
+	}
+	t.Logf("true rate over the wanted one, median: %.2f; without the bound %.2f", middle(known), middle(blind))
+	if m := middle(known); m > 2 || m < 1e-4 || middle(blind) < 4 {
+		t.Errorf("true rate over the wanted one, median: %.2f; without the bound %.2f", m, middle(blind))
+	}
+	if _, err := FitBelow(1, 0, slices.Repeat([]float64{1.5}, MinPeaks), 1); err == nil ||
+		!strings.Contains(err.Error(), "must be at most 1") {
+		t.Errorf("error %v", err)
 	}
 }

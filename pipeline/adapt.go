@@ -1,0 +1,27 @@
+package pipeline
+
+import "vigil/pipeline/detect"
+
+// adapt gives a clip that the detector has seen to the camera's Adaptive, if it is normal.
+func (c *cameraState) adapt(clip *detect.Clip, change detect.Transition, ep detect.Event) {
+	a := c.reader.Adaptive
+	switch {
+	case a == nil:
+	case change == detect.Started:
+		a.Event(ep.Start.Time())
+	case c.detector.Open(), change == detect.Ended:
+		a.Gap()
+	case a.Push(clip):
+		a.Theta(c.scales)
+		if c.reader.OnAdapted != nil {
+			c.reader.OnAdapted(a.Adapted())
+		}
+	}
+}
+
+// adaptGap says that clips are left out that are not known to be normal.
+func (c *cameraState) adaptGap() {
+	if a := c.reader.Adaptive; a != nil {
+		a.Gap()
+	}
+}
