@@ -129,7 +129,7 @@ func (r *Recordings) readGray(ctx context.Context, one Recording) (v *synth.Vide
 }
 
 // readGrayFrames reads a stream of a recording up to its end. More than limit bytes are an error, unless it is 0.
-func readGrayFrames(ctx context.Context, stream *capture.Stream, one Recording, limit int) (*synth.Video, error) {
+func readGrayFrames(ctx context.Context, stream Stream, one Recording, limit int) (*synth.Video, error) {
 	v := &synth.Video{}
 	for f, err := range video.Frames(ctx, stream) {
 		if err != nil {
