@@ -12,7 +12,7 @@ COUNT := -tags=gocv_specific_modules,gocv_videoio,matprofile
 TEST  := $(TOOL) gotestsum --format pkgname --
 
 .PHONY: all setup setup-tests build demo test test-race test-street test-pure test-long soak check fmt generate docs \
-	bench audit clean
+	bench kinds audit clean
 # Setting up comes before what needs it, also with -j; go has its own parallelism.
 .NOTPARALLEL:
 
@@ -88,6 +88,10 @@ docs: build
 ## bench: time vigil, PyTorch, ONNX Runtime and oneDNN, as installed, and write BENCHMARKS.md; BENCH=-help for more
 bench:
 	go run ./bench/compare $(BENCH)
+
+## kinds: which kinds of events are found at three places, with VIGIL_DATA; an hour at first; KINDS=-help for more
+kinds:
+	go run ./bench/kinds $(KINDS)
 
 ## audit: known vulnerabilities; needs the network
 audit:

@@ -15,10 +15,21 @@ type Recording struct {
 	Abnormal []bool        // for each frame
 	Clips    []detect.Clip // at hop 1, partial ones too, in the order of the video; their Map is not kept
 	FPS      float64       // frames per second of stream time; NaN or 0 if not known
+	Kind     Kind          // of event; the zero value if the data set has no kinds
+	// Untrusted are the times in which the camera was reported as not to be trusted.
+	Untrusted []Untrusted
 }
 
 // knowsRate reports whether the frame rate is known.
 func (r Recording) knowsRate() bool { return r.FPS > 0 }
+
+// rate is FPS, or NaN if it is not known: times are then undefined, not infinite, and no comparison with them holds.
+func (r Recording) rate() float64 {
+	if !r.knowsRate() {
+		return math.NaN()
+	}
+	return r.FPS
+}
 
 // Subsample selects from clips at hop 1 those that the pipeline yields at a larger hop: every hop-th clip, counted from
 // each gap, as preprocess.Window counts.

@@ -136,7 +136,11 @@ func TestEvents(t *testing.T) {
 		starts, errs = append(starts, s), append(errs, e)
 	}
 	alarms := alarmsOf(clipsAt(starts, errs...), cfg, []detect.Scale{{Lo: 1, Theta: 3}})
-	want := []Alarm{{Span{96, 127}, 111}, {Span{240, 263}, 255}, {Span{384, 399}, 399}}
+	want := []Alarm{
+		{Span: Span{96, 127}, RaisedFrame: 111},
+		{Span: Span{240, 263}, RaisedFrame: 255},
+		{Span: Span{384, 399}, RaisedFrame: 399},
+	}
 	if !reflect.DeepEqual(alarms, want) {
 		t.Fatalf("alarms %v, want %v", alarms, want)
 	}
@@ -204,7 +208,7 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 		t.Errorf("at the threshold %+v", a)
 	}
 	// The detector gets exactly these clips: at 32, regularity was low for at least half a second.
-	if got := r.Videos[1].Alarms; !reflect.DeepEqual(got, []Alarm{{Span{24, 63}, 47}}) {
+	if got := r.Videos[1].Alarms; !reflect.DeepEqual(got, []Alarm{{Span: Span{24, 63}, RaisedFrame: 47}}) {
 		t.Errorf("alarms %v, want one from the clip at 24 on", got)
 	}
 	if e := r.Live.Events; e.Truth != 2 || e.Found != 1 || e.Missed != 1 || e.False != 0 {

@@ -32,6 +32,7 @@ type Video struct {
 	Masks func(ctx context.Context) (MaskReader, error)
 	// Tracks are the boxes of each frame; nil without a track file.
 	Tracks map[int][]Box
+	Kind   Kind // of event; the zero value if the data set has no kinds
 }
 
 // Format is a directory layout of a data set.

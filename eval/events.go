@@ -2,7 +2,6 @@ package eval
 
 import (
 	"iter"
-	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
@@ -38,6 +37,8 @@ func Spans(frames []bool) []Span {
 type Alarm struct {
 	Span            // from the first scored frame of its first clip to the last one of its last clip, as in the alert
 	RaisedFrame int `json:"raised_frame"` // the last frame available when it was raised
+	// Cause is the measure of its peak; empty for external scores.
+	Cause string `json:"cause,omitempty"`
 }
 
 const (
@@ -84,6 +85,7 @@ func alarmsOf(clips []detect.Clip, cfg detect.Config, scales []detect.Scale) []A
 	for _, e := range detect.Replay(onScales(clips, scales), cfg) {
 		alarms = append(alarms, Alarm{
 			Span: Span{int(e.Start.ScoredFrom.Frame), int(e.End.Last.Frame)}, RaisedFrame: int(e.Raised.Last.Frame),
+			Cause: string(e.Peak.Cause),
 		})
 	}
 	return alarms
@@ -103,16 +105,39 @@ func onScales(clips []detect.Clip, scales []detect.Scale) iter.Seq[detect.Clip] 
 
 // add adds the alarms of a video, which are in the order of time.
 func (e *Events) add(r Recording, alarms []Alarm) {
-	truth := Spans(r.Abnormal)
-	e.Truth += len(truth)
+	m := matchEvents(r, alarms)
+	e.Truth += m.truth
 	e.Alarms += len(alarms)
-	fps := r.FPS
-	if !r.knowsRate() {
-		// Without a known rate, times are undefined, not infinite, and no comparison with them holds.
-		fps = math.NaN()
+	e.Found += m.found
+	e.FoundByEarlier += m.byEarlier
+	e.Missed += m.truth - m.found
+	e.False += m.false
+	e.delays = append(e.delays, m.delays...)
+	e.hours += float64(len(r.Abnormal)) / r.rate() / 3600
+}
+
+// FalseAlarms counts the alarms in normal video, and its hours.
+func FalseAlarms(recordings []Recording, o Options) (alarms int, hours float64) {
+	for _, r := range recordings {
+		alarms += len(alarmsOf(Subsample(r.Clips, o.Hop), o.Detector, o.Thresholds[r.Camera].Scales()))
+		hours += float64(len(r.Abnormal)) / r.rate() / 3600
 	}
+	return alarms, hours
+}
+
+// matched is what the alarms of a video find, by the rules of Events.
+type matched struct {
+	truth, found, byEarlier, false int
+	delays                         []float64 // of the found events that an alarm belongs to
+	first                          int       // the first alarm that belongs to an event, -1 for none
+}
+
+// matchEvents compares the alarms of a video, which are in the order of time, with its labels.
+func matchEvents(r Recording, alarms []Alarm) matched {
+	truth := Spans(r.Abnormal)
+	m := matched{truth: len(truth), first: -1}
+	fps := r.rate()
 	seconds := func(frames int) float64 { return float64(frames) / fps }
-	e.hours += seconds(len(r.Abnormal)) / 3600
 	belongs := make([]bool, len(alarms)) // to any event
 	for _, span := range truth {
 		first, earlierOn := -1, false
@@ -130,20 +155,20 @@ func (e *Events) add(r Recording, alarms []Alarm) {
 		}
 		switch {
 		case first >= 0:
-			e.Found++
-			e.delays = append(e.delays, seconds(max(0, alarms[first].RaisedFrame-span.First)))
+			m.found++
+			m.delays = append(m.delays, seconds(max(0, alarms[first].RaisedFrame-span.First)))
 		case earlierOn:
-			e.Found++
-			e.FoundByEarlier++
-		default:
-			e.Missed++
+			m.found++
+			m.byEarlier++
 		}
 	}
+	m.first = slices.Index(belongs, true)
 	for _, ok := range belongs {
 		if !ok {
-			e.False++
+			m.false++
 		}
 	}
+	return m
 }
 
 // finish computes the averages.

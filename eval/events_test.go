@@ -37,108 +37,123 @@ func TestAlarmsBelongToEvents(t *testing.T) {
 	}{
 		"none": {truth: []Span{one}},
 		"at the onset": {
-			truth: []Span{one}, alarms: []Alarm{{Span{100, 130}, 109}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{100, 130}, RaisedFrame: 109}}, found: 1,
 			delays: []float64{0.9},
 		},
 		"the event's last frame": {
-			truth: []Span{one}, alarms: []Alarm{{Span{140, 200}, 149}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{140, 200}, RaisedFrame: 149}}, found: 1,
 			delays: []float64{4.9},
 		},
-		"a frame after the event":       {truth: []Span{one}, alarms: []Alarm{{Span{141, 200}, 150}}, wrong: 1},
-		"ends a frame before the onset": {truth: []Span{one}, alarms: []Alarm{{Span{90, 99}, 95}}, wrong: 1},
+		"a frame after the event": {
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{141, 200}, RaisedFrame: 150}},
+			wrong: 1,
+		},
+		"ends a frame before the onset": {
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{90, 99}, RaisedFrame: 95}},
+			wrong: 1,
+		},
 		"ends at the onset": {
-			truth: []Span{one}, alarms: []Alarm{{Span{90, 100}, 95}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{90, 100}, RaisedFrame: 95}}, found: 1,
 			delays: []float64{0},
 		},
-		"4.4 s before and over": {truth: []Span{one}, alarms: []Alarm{{Span{56, 99}, 65}}, wrong: 1},
+		"4.4 s before and over": {truth: []Span{one}, alarms: []Alarm{{Span: Span{56, 99}, RaisedFrame: 65}}, wrong: 1},
 		"4.4 s before and on in the event": {
-			truth: []Span{one}, alarms: []Alarm{{Span{56, 140}, 65}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{56, 140}, RaisedFrame: 65}}, found: 1,
 			earlier: 1, wrong: 1,
 		},
 		"4.4 s before, raised in the event": {
-			truth: []Span{one}, alarms: []Alarm{{Span{56, 140}, 105}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{56, 140}, RaisedFrame: 105}}, found: 1,
 			earlier: 1, wrong: 1,
 		},
 		"1.9 s before": {
-			truth: []Span{one}, alarms: []Alarm{{Span{81, 120}, 90}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{81, 120}, RaisedFrame: 90}}, found: 1,
 			delays: []float64{0},
 		},
 		"1.9 s before, ends .5 s after": {
-			truth: []Span{one}, alarms: []Alarm{{Span{81, 105}, 90}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{81, 105}, RaisedFrame: 90}}, found: 1,
 			delays: []float64{0},
 		},
 		"1.9 s before, raised after": {
-			truth: []Span{one}, alarms: []Alarm{{Span{81, 120}, 104}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{81, 120}, RaisedFrame: 104}}, found: 1,
 			delays: []float64{0.4},
 		},
 		"2 s before": {
-			truth: []Span{one}, alarms: []Alarm{{Span{80, 120}, 90}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{80, 120}, RaisedFrame: 90}}, found: 1,
 			delays: []float64{0},
 		},
 		"2.1 s before and still on": {
-			truth: []Span{one}, alarms: []Alarm{{Span{79, 120}, 90}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{79, 120}, RaisedFrame: 90}}, found: 1,
 			earlier: 1, wrong: 1,
 		},
 		"2.1 s before, on for 1 s": {
-			truth: []Span{one}, alarms: []Alarm{{Span{79, 110}, 90}}, found: 1,
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{79, 110}, RaisedFrame: 90}}, found: 1,
 			earlier: 1, wrong: 1,
 		},
-		"2.1 s before, on for .9 s": {truth: []Span{one}, alarms: []Alarm{{Span{79, 109}, 90}}, wrong: 1},
-		"2.1 s before, on for .5 s": {truth: []Span{one}, alarms: []Alarm{{Span{79, 105}, 90}}, wrong: 1},
+		"2.1 s before, on for .9 s": {
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{79, 109}, RaisedFrame: 90}},
+			wrong: 1,
+		},
+		"2.1 s before, on for .5 s": {
+			truth: []Span{one}, alarms: []Alarm{{Span: Span{79, 105}, RaisedFrame: 90}},
+			wrong: 1,
+		},
 		"an earlier one and then its own": {
 			truth:  []Span{one},
-			alarms: []Alarm{{Span{50, 115}, 60}, {Span{125, 150}, 134}}, found: 1, wrong: 1, delays: []float64{3.4},
+			alarms: []Alarm{{Span: Span{50, 115}, RaisedFrame: 60}, {Span: Span{125, 150}, RaisedFrame: 134}}, found: 1,
+			wrong: 1, delays: []float64{3.4},
 		},
 		"two of its own": {
 			truth:  []Span{one},
-			alarms: []Alarm{{Span{100, 110}, 109}, {Span{120, 150}, 129}}, found: 1, delays: []float64{0.9},
+			alarms: []Alarm{{Span: Span{100, 110}, RaisedFrame: 109}, {Span: Span{120, 150}, RaisedFrame: 129}},
+			found:  1, delays: []float64{0.9},
 		},
 		"shorter than a second, earlier one": {
-			truth: []Span{{100, 104}}, alarms: []Alarm{{Span{50, 104}, 60}},
+			truth: []Span{{100, 104}}, alarms: []Alarm{{Span: Span{50, 104}, RaisedFrame: 60}},
 			wrong: 1,
 		},
 		"no onset in the video": {
-			truth: []Span{{0, 50}}, alarms: []Alarm{{Span{0, 20}, 15}}, found: 1,
+			truth: []Span{{0, 50}}, alarms: []Alarm{{Span: Span{0, 20}, RaisedFrame: 15}}, found: 1,
 			delays: []float64{1.5},
 		},
 		"two events, an alarm each": {
 			truth:  []Span{one, next},
-			alarms: []Alarm{{Span{105, 140}, 114}, {Span{195, 230}, 204}}, found: 2, delays: []float64{1.4, 0.4},
+			alarms: []Alarm{{Span: Span{105, 140}, RaisedFrame: 114}, {Span: Span{195, 230}, RaisedFrame: 204}},
+			found:  2, delays: []float64{1.4, 0.4},
 		},
 		"two events, one alarm": {
-			truth: []Span{one, next}, alarms: []Alarm{{Span{105, 230}, 114}},
+			truth: []Span{one, next}, alarms: []Alarm{{Span: Span{105, 230}, RaisedFrame: 114}},
 			found: 2, earlier: 1, delays: []float64{1.4},
 		},
 		"two events, ends .5 s into the 2nd": {
-			truth: []Span{one, next}, alarms: []Alarm{{Span{105, 205}, 114}},
+			truth: []Span{one, next}, alarms: []Alarm{{Span: Span{105, 205}, RaisedFrame: 114}},
 			found: 1, delays: []float64{1.4},
 		},
 		"two events 1.5 s apart, one alarm": {
-			truth: []Span{one, {156, 190}}, alarms: []Alarm{{Span{138, 180}, 147}},
+			truth: []Span{one, {156, 190}}, alarms: []Alarm{{Span: Span{138, 180}, RaisedFrame: 147}},
 			found: 2, delays: []float64{4.7, 0},
 		},
 		"from before both to after both": {
-			truth: []Span{one, next}, alarms: []Alarm{{Span{50, 300}, 60}}, found: 2,
+			truth: []Span{one, next}, alarms: []Alarm{{Span: Span{50, 300}, RaisedFrame: 60}}, found: 2,
 			earlier: 2, wrong: 1,
 		},
 		"1.9 s before at 25 a second": {
-			fps: 25, truth: []Span{one}, alarms: []Alarm{{Span{53, 140}, 90}},
+			fps: 25, truth: []Span{one}, alarms: []Alarm{{Span: Span{53, 140}, RaisedFrame: 90}},
 			found: 1, delays: []float64{0},
 		},
 		"2.1 s before at 25 a second": {
-			fps: 25, truth: []Span{one}, alarms: []Alarm{{Span{47, 140}, 90}},
+			fps: 25, truth: []Span{one}, alarms: []Alarm{{Span: Span{47, 140}, RaisedFrame: 90}},
 			found: 1, earlier: 1, wrong: 1,
 		},
 		"not on for 1 s at 25 a second": {
-			fps: 25, truth: []Span{one}, alarms: []Alarm{{Span{47, 124}, 90}},
+			fps: 25, truth: []Span{one}, alarms: []Alarm{{Span: Span{47, 124}, RaisedFrame: 90}},
 			wrong: 1,
 		},
 		"10 s before at an unknown rate": {
-			fps: math.NaN(), truth: []Span{one}, alarms: []Alarm{{Span{0, 100}, 90}},
+			fps: math.NaN(), truth: []Span{one}, alarms: []Alarm{{Span: Span{0, 100}, RaisedFrame: 90}},
 			found: 1, delays: []float64{math.NaN()},
 		},
 		"beside at an unknown rate": {
-			fps: math.NaN(), truth: []Span{one}, alarms: []Alarm{{Span{0, 99}, 90}},
+			fps: math.NaN(), truth: []Span{one}, alarms: []Alarm{{Span: Span{0, 99}, RaisedFrame: 90}},
 			wrong: 1,
 		},
 	} {

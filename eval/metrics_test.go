@@ -81,7 +81,7 @@ func TestUndefinedFigures(t *testing.T) {
 	var e Events
 	video := Recording{Abnormal: make([]bool, 100), FPS: 0}
 	video.Abnormal[50] = true
-	e.add(video, []Alarm{{Span{50, 60}, 70}, {Span{10, 20}, 20}})
+	e.add(video, []Alarm{{Span: Span{50, 60}, RaisedFrame: 70}, {Span: Span{10, 20}, RaisedFrame: 20}})
 	e.finish()
 	text, err := json.Marshal(e)
 	if err != nil ||

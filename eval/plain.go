@@ -15,7 +15,8 @@ labels/NAME.csv          header frame,label; a row for each frame from 0; 1 is a
 masks/NAME.mkv           optional pixel truth, white where it is abnormal: a video, a folder of pictures, or NAME.npy
 tracks/NAME.csv          optional, for TBDC instead of tracks made of the masks: header track,frame,x,y,w,h; frames
                          from 0, boxes in pixels of the mask
-train/*.mkv              optional normal video, for the threshold`,
+train/*.mkv              optional normal video, for the threshold
+manifest.csv             optional, as 'vigil pseudo --kinds' writes it: the kind of event of each video`,
 	matches:   func(root string) bool { return hasEntry(root, "test") && hasEntry(root, "labels") },
 	read:      readPlain,
 	hasVideos: func(root string) bool { return len(recordingsIn(filepath.Join(root, "test"))) > 0 },
@@ -30,10 +31,14 @@ func readPlain(_ context.Context, root string) (*Dataset, error) {
 		FPS: 10, Train: recordingsIn(filepath.Join(root, "train")),
 		Test: recordingsIn(filepath.Join(root, "test")),
 	}
+	kinds, err := readManifest(filepath.Join(root, ManifestFile))
+	if err != nil {
+		return nil, err
+	}
 	for i := range d.Test {
 		v := &d.Test[i]
+		v.Kind = kinds[v.Name]
 		v.Truth = filepath.Join(root, "labels", v.Name+".csv")
-		var err error
 		if v.Abnormal, err = readLabels(v.Truth); err != nil {
 			return nil, fmt.Errorf("labels of %s: %w", v.Path, err)
 		}

@@ -42,7 +42,8 @@ type Result struct {
 	Paper  *Measures  `json:"paper"`
 	Raw    *Measures  `json:"raw"` // the same frames, errors not scaled
 	Live   Live       `json:"live"`
-	Pixels *Pixels    `json:"pixel"` // null without masks or error maps
+	Pixels *Pixels    `json:"pixel"`           // null without masks or error maps
+	Kinds  *Kinds     `json:"kinds,omitempty"` // of a data set of kinds, at the threshold
 	Videos []PerVideo `json:"videos"`
 	Notes  []string   `json:"notes"`
 }
@@ -95,6 +96,7 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 	r := &Result{Live: Live{Hop: o.Hop, NoDelayMicroAUC: nan, NoDelayWarmMicroAUC: nan}, Notes: []string{}}
 	var paper, raw, live, noDelay, afterFirst []Series
 	var events Events
+	var byKind Kinds
 	var scored []scoredVideo // that have alarms
 	for _, rec := range recordings {
 		clips := rec.Clips
@@ -114,6 +116,9 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 		if th, ok := o.Thresholds[rec.Camera]; ok && !o.External {
 			v.Alarms = append(v.Alarms, alarmsOf(clips, o.Detector, th.Scales())...)
 			events.add(rec, v.Alarms)
+			if rec.Kind != (Kind{}) {
+				byKind.add(rec, clips, v.Alarms, th, o.Detector.Leave)
+			}
 			scored = append(scored, scoredVideo{rec, clips, th})
 		}
 		r.Frames += v.Frames
@@ -168,6 +173,9 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 			events.AtRecall = costOfRecall(scored, o.Detector)
 			r.Live.Events = &events
 			r.noteUnknownRates(scored)
+			if byKind.finish(); byKind.ByKind != nil {
+				r.Kinds = &byKind
+			}
 		}
 	}
 	r.perVideo(raw, live, noDelay, o)

@@ -33,7 +33,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 		s.Pixels.startVideo(v.Tracks != nil)
 		masks.skip = s.Pixels.skip
 	}
-	r := Recording{Name: v.Name, Camera: v.Camera, Abnormal: v.Abnormal}
+	r := Recording{Name: v.Name, Camera: v.Camera, Abnormal: v.Abnormal, Kind: v.Kind}
 	var fps []float64
 	var failed error
 	watch, cancel := context.WithCancel(ctx)

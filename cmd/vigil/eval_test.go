@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"golang.org/x/image/bmp"
+
+	"vigil/eval"
 )
 
 // symlink makes name in a new data set point to a real file.
@@ -65,6 +67,7 @@ type evalJSON struct {
 		Videos    int
 		Regions   int
 	}
+	Kinds *eval.Kinds
 	Notes []string
 }
 

@@ -16,7 +16,6 @@ import (
 	"testing"
 
 	"vigil/eval"
-	"vigil/internal/batch"
 	"vigil/internal/docs"
 	"vigil/internal/scene"
 	"vigil/internal/synth/kinds"
@@ -111,9 +110,14 @@ func TestPseudoMakesKinds(t *testing.T) {
 			t.Errorf("the manifest has %v, want %v", row, want)
 		}
 	}
-	result := parseEval(t, mustRunVigil(t, "eval", out, "-m", tinyWeights(t), "--json"))
+	result := parseEval(t, mustRunVigil(t, "eval", out, "-m", tinyWeights(t), "--calibrate", film, "--json"))
 	if result.Pixel == nil || result.Pixel.Videos != 3 || result.Pixel.AUC == nil || result.Raw.Micro == nil {
 		t.Errorf("eval reads pixels %+v and frames %+v, want those of 3 videos", result.Pixel, result.Raw)
+	}
+	if k := result.Kinds; k == nil || len(k.ByKind) != 3 || k.ByKind[0].Kind != "thrown" || k.Of != 2 ||
+		k.QuietOf != 1 ||
+		k.TamperingOf != 1 || len(k.ByKind[1].Instances) != 1 {
+		t.Errorf("eval has the kinds %+v", k)
 	}
 
 	again := filepath.Join(dir, "again")
@@ -133,12 +137,12 @@ func TestPseudoMakesKinds(t *testing.T) {
 // readManifest returns the rows of a data set's manifest by the video's name.
 func readManifest(t *testing.T, dir string) map[string][]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, batch.ManifestFile))
+	text, err := os.ReadFile(filepath.Join(dir, eval.ManifestFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
-	if err != nil || strings.Join(rows[0], ",") != batch.ManifestHeader {
+	if err != nil || strings.Join(rows[0], ",") != eval.ManifestHeader {
 		t.Fatalf("manifest %q, %v", text, err)
 	}
 	all := map[string][]string{}
@@ -168,7 +172,7 @@ func TestEvaluationListsTheKinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	columns := docs.FirstColumn(string(format))
-	for column := range strings.SplitSeq(batch.ManifestHeader, ",") {
+	for column := range strings.SplitSeq(eval.ManifestHeader, ",") {
 		if !slices.Contains(columns, column) {
 			t.Errorf("docs/formats/kinds.md does not describe the column %s: %v", column, columns)
 		}

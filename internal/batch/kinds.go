@@ -12,15 +12,10 @@ import (
 	"strings"
 
 	"vigil/capture"
+	"vigil/eval"
 	"vigil/internal/output"
 	"vigil/internal/synth/avi"
 	"vigil/internal/synth/kinds"
-)
-
-// ManifestFile lists the videos of a data set of kinds, ManifestHeader its columns.
-const (
-	ManifestFile   = "manifest.csv"
-	ManifestHeader = "video,kind,instance,group,first_frame,last_frame,seed"
 )
 
 // KindsOptions configure a data set of kinds of events.
@@ -108,7 +103,7 @@ func (r *Recordings) MakeKinds(ctx context.Context, o KindsOptions) (made MadeKi
 	if made.Videos == 0 {
 		return made, errors.Join(slices.Concat(made.Bad, made.Missing)...)
 	}
-	if err := writeManifest(filepath.Join(part, ManifestFile), tasks, o.Seed); err != nil {
+	if err := writeManifest(filepath.Join(part, eval.ManifestFile), tasks, o.Seed); err != nil {
 		return made, err
 	}
 	return made, errors.Join(os.Chmod(part, 0o755), os.Rename(part, whole))
@@ -257,7 +252,7 @@ func writeClip(ctx context.Context, clip *kinds.Clip, place *kinds.Place, dir, n
 func writeManifest(path string, tasks []*task, seed uint64) error {
 	text := &strings.Builder{}
 	w := csv.NewWriter(text)
-	_ = w.Write(strings.Split(ManifestHeader, ","))
+	_ = w.Write(strings.Split(eval.ManifestHeader, ","))
 	for _, t := range tasks {
 		if t.made == nil {
 			continue

@@ -50,6 +50,10 @@ type Kind struct {
 // Abnormal reports whether the event should be found.
 func (k *Kind) Abnormal() bool { return k.Group != Quiet }
 
+// Disputed reports that an alarm of a quiet kind is neither right nor wrong, since a place may not know vehicles; it is
+// quiet only for what watches the camera itself.
+func (k *Kind) Disputed() bool { return k.Name == "lorry" }
+
 // All lists the kinds, by group.
 func All() []Kind {
 	return []Kind{

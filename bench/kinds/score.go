@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"vigil/app"
+	"vigil/app/offline"
+	"vigil/eval"
+	"vigil/internal/batch"
+	"vigil/internal/scene"
+	"vigil/internal/synth/kinds"
+	"vigil/model/train"
+	"vigil/pipeline"
+	"vigil/pipeline/detect"
+)
+
+// hop is the live hop.
+const hop = 2
+
+// scored are the clips of a video, at the live hop; their readings have no sensitivity map applied, and their cells.
+type scored struct {
+	Name   string
+	FPS    float64
+	Frames int
+	Clips  []detect.Clip
+}
+
+// scores are those of a place by some weights.
+type scores struct {
+	Model, Hash, Score string
+	Width, Height      int
+	Normal             []scored // of the calibration, without partial clips
+	Base               []scored
+	Test               []scored // of the kinds
+}
+
+// learn returns the weights of the place, which are trained if they are missing.
+func (p *place) learn(ctx context.Context) (string, error) {
+	if *weights != "" {
+		return *weights, nil
+	}
+	path := filepath.Join(p.dir, fmt.Sprintf("%s-%s-%d.safetensors", *preset, *recipe, *seed))
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	r, err := p.open(p.train, path)
+	if err != nil {
+		return "", err
+	}
+	o := offline.TrainOptions{Out: path, Seed: *seed}
+	o.Preset, o.Recipe, o.Epochs = *preset, *recipe, p.epochs
+	if *epochs > 0 {
+		o.Epochs = *epochs
+	}
+	training, err := r.Training(o)
+	if err != nil {
+		return "", err
+	}
+	_, _, err = training.Run(ctx, os.Stderr)
+	if errors.Is(err, train.ErrStopped) {
+		_ = os.Remove(train.CheckpointPath(path))
+	}
+	return path, err
+}
+
+func (p *place) open(videos []string, model string) (*offline.Recordings, error) {
+	h := hop
+	return offline.Open(videos, app.SourceOptions{}, offline.Options{
+		Camera: p.name, Model: model, Hop: &h, Threads: *threads,
+	})
+}
+
+// set makes the videos of the kinds.
+func (p *place) set(ctx context.Context, chosen []kinds.Kind) (*eval.Dataset, error) {
+	dir := filepath.Join(p.dir, "set")
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		made, err := offline.MakeKinds(ctx, p.base, batch.KindsOptions{
+			Dir: dir, Kinds: chosen, Instances: *count, Seed: *seed,
+		}, os.Stderr)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(os.Stderr, "%s: %s\n", dir, made)
+	}
+	return eval.Open(ctx, dir, "folder")
+}
+
+// score scores all videos by the weights, or reads the scores that were kept.
+func (p *place) score(ctx context.Context, model string, test *eval.Dataset) (*scores, error) {
+	name := strings.TrimSuffix(filepath.Base(model), filepath.Ext(model))
+	path := filepath.Join(p.dir, "scores", name+".gob")
+	s := &scores{}
+	if f, err := os.Open(path); err == nil {
+		defer f.Close()
+		return s, gob.NewDecoder(f).Decode(s)
+	}
+	var videos []string
+	for _, v := range test.Test {
+		videos = append(videos, v.Path)
+	}
+	var err error
+	if s.Normal, err = p.scoreVideos(ctx, s, p.calibrate, model, false); err != nil {
+		return nil, err
+	}
+	if s.Base, err = p.scoreVideos(ctx, s, p.base, model, true); err != nil {
+		return nil, err
+	}
+	if s.Test, err = p.scoreVideos(ctx, s, videos, model, true); err != nil {
+		return nil, err
+	}
+	if p.street != nil {
+		more, err := p.scoreStreet(ctx, s, model)
+		if err != nil {
+			return nil, err
+		}
+		s.Base = append(s.Base, more)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	if err := s.writeCSV(strings.TrimSuffix(path, ".gob")); err != nil {
+		return nil, err
+	}
+	f, err := os.Create(path + ".part")
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(gob.NewEncoder(f).Encode(s), f.Close()); err != nil {
+		return nil, err
+	}
+	return s, os.Rename(path+".part", path)
+}
+
+func (p *place) scoreVideos(ctx context.Context, s *scores, videos []string, model string, partial bool) (
+	[]scored, error,
+) {
+	r, err := p.open(videos, model)
+	if err != nil {
+		return nil, err
+	}
+	loaded := app.Models{}
+	m, err := loaded.Load(model)
+	if err != nil {
+		return nil, err
+	}
+	s.Model, s.Hash, s.Score = m.Name(), m.Hash(), m.Spec().Score
+	all := r.Batch(loaded)
+	var done []scored
+	for i, one := range all.All {
+		cam, err := all.NewCamera(one)
+		if err != nil {
+			return nil, err
+		}
+		cam.PartialClips = partial
+		v, err := s.scoreOne(ctx, cam)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", videos[i], err)
+		}
+		v.Name = strings.TrimSuffix(filepath.Base(videos[i]), filepath.Ext(videos[i]))
+		done = append(done, v)
+		fmt.Fprintf(os.Stderr, "\r%s: scored %d of %d  ", p.name, i+1, len(videos))
+	}
+	fmt.Fprintln(os.Stderr)
+	return done, nil
+}
+
+// scoreStreet scores more of the street, without a file.
+func (p *place) scoreStreet(ctx context.Context, s *scores, model string) (scored, error) {
+	r, err := p.open(p.base[:1], model)
+	if err != nil {
+		return scored{}, err
+	}
+	all := r.Batch(app.Models{})
+	cam, err := all.NewCamera(all.All[0])
+	if err != nil {
+		return scored{}, err
+	}
+	drawn, err := p.street()
+	if err != nil {
+		return scored{}, err
+	}
+	cam.Open = func(context.Context, uint64, int) (pipeline.Stream, error) {
+		return &scene.Source{Street: drawn, Frames: int(quiet.Seconds() * fps)}, nil
+	}
+	v, err := s.scoreOne(ctx, cam)
+	v.Name = "street"
+	return v, err
+}
+
+func (s *scores) scoreOne(ctx context.Context, cam pipeline.Camera) (v scored, err error) {
+	cam.Lossless = true
+	stats, err := pipeline.Run(ctx, []pipeline.Camera{cam}, pipeline.Options{
+		Threads: *threads, OnClip: func(c detect.Clip) {
+			c.Map = nil
+			for i := range c.Readings {
+				c.Readings[i].Cells = slices.Clone(c.Readings[i].Cells)
+			}
+			v.Clips = append(v.Clips, c)
+			if !c.Partial() {
+				v.FPS = c.FPS
+			}
+			s.Width, s.Height = c.Width, c.Height
+		},
+	})
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return v, err
+	}
+	v.Frames = int(stats[0].Frames)
+	return v, nil
+}
+
+// writeCSV writes the scores in the format of 'vigil replay --scores', for 'vigil detect' and others.
+func (s *scores) writeCSV(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, videos := range map[string][]scored{"calibrate": s.Normal, "base": s.Base, "set": s.Test} {
+		t, err := eval.CreateScores(filepath.Join(dir, name+".csv"))
+		if err != nil {
+			return err
+		}
+		for _, v := range videos {
+			var rows []eval.ScoredFrame
+			for _, c := range v.Clips {
+				if !c.Partial() {
+					rows = append(rows, eval.RowOf(c))
+				}
+			}
+			t.AddScores(v.Name, rows)
+		}
+		if err := t.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"vigil/app"
+	"vigil/config"
+	"vigil/eval"
+	"vigil/internal/synth/kinds"
+	"vigil/model"
+	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
+)
+
+// summary is a line of the last table.
+type summary struct {
+	Place, Weights, Measure string
+	*eval.Kinds
+	Live, NoDelay eval.Number // AUC over all frames of the set
+	BaseFalse     int         // alarms in unchanged video
+	BaseHours     float64
+	Theta         []float64
+	Rule          string
+}
+
+// measure makes what is missing and prints the tables of a place.
+func (p *place) measure(ctx context.Context, chosen []kinds.Kind) ([]summary, error) {
+	test, err := p.set(ctx, chosen)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := p.learn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.score(ctx, weights, test)
+	if err != nil {
+		return nil, err
+	}
+	var sums []summary
+	for m := range strings.SplitSeq(*measure, ",") {
+		cal, err := p.fit(s, m)
+		if err != nil {
+			return nil, err
+		}
+		sum, err := p.table(s, test, m, cal)
+		if err != nil {
+			return nil, err
+		}
+		sums = append(sums, sum)
+	}
+	return sums, nil
+}
+
+// fit fits a threshold to the normal scores, as 'vigil calibrate --measure' does.
+func (p *place) fit(s *scores, measure string) (*calibrate.Calibration, error) {
+	cfg := app.Detector(config.Camera{Settings: config.Default().Defaults})
+	c := calibrate.Calibration{
+		Key: calibrate.Key{
+			Camera: p.name, Model: s.Hash, Width: s.Width, Height: s.Height, FPS: s.Normal[0].FPS, Hop: hop,
+		},
+		ModelName: s.Model, ScoreForm: s.Score, LoQuantile: calibrate.DefaultLoQuantile,
+		ThetaQuantile: calibrate.DefaultThetaQuantile, Margin: calibrate.DefaultMargin,
+		AlarmsPerDay: config.Default().Defaults.Alarms.PerDay(), Detector: cfg.Record(), Made: time.Unix(0, 0).UTC(),
+	}
+	switch {
+	case s.Score != model.BlockMotion && measure != "motion":
+		c.ScoreForm = s.Score // the weights have one measure only
+	case measure == "appearance":
+		c.ScoreForm = model.BlockSq
+	case measure == "both":
+		c.Appearance = &calibrate.MeasureFit{}
+	}
+	var normal calibrate.NormalScores
+	for _, v := range s.Normal {
+		var one calibrate.NormalScores
+		var filter calibrate.NormalFilter
+		for _, clip := range v.Clips {
+			if filter.Accept(&clip) {
+				one.Add(clip)
+			}
+		}
+		normal.Append(&one)
+	}
+	cal, err := calibrate.Fit(c, &normal)
+	return &cal, err
+}
+
+// table prints the table of a measure, and writes it as JSON with the calibration.
+func (p *place) table(s *scores, test *eval.Dataset, measure string, cal *calibrate.Calibration) (summary, error) {
+	var recordings []eval.Recording
+	for i, v := range test.Test {
+		if v.Name != s.Test[i].Name || len(v.Abnormal) != s.Test[i].Frames {
+			return summary{}, fmt.Errorf("the scores are of another set: %s", v.Name)
+		}
+		r := recording(&s.Test[i], cal)
+		r.Abnormal, r.Kind = v.Abnormal, v.Kind
+		recordings = append(recordings, r)
+	}
+	cfg := app.Detector(config.Camera{Settings: config.Default().Defaults})
+	th := eval.Thresholds{"": pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: cal}}
+	// The clips are at the live hop already.
+	o := eval.Options{Hop: 1, Step: hop, Thresholds: th, Detector: cfg}
+	result, err := eval.Evaluate(recordings, o)
+	if err != nil {
+		return summary{}, err
+	}
+	var base []eval.Recording
+	for i := range s.Base {
+		r := recording(&s.Base[i], cal)
+		r.Abnormal = make([]bool, s.Base[i].Frames)
+		base = append(base, r)
+	}
+	alarms, hours := eval.FalseAlarms(base, o)
+	sum := summary{
+		Place: p.name, Weights: s.Model, Measure: measure, Kinds: result.Kinds, Live: result.Live.MicroAUC,
+		NoDelay: result.Live.NoDelayMicroAUC, BaseFalse: alarms, BaseHours: hours, Theta: []float64{cal.Theta},
+		Rule: cal.Rule,
+	}
+	if cal.Appearance != nil {
+		sum.Theta = append(sum.Theta, cal.Appearance.Theta)
+	}
+	fmt.Printf("\n%s, %s, %s: threshold by the rule %s, AUC %s, no delay %s\n", p.name, s.Model, measure, cal.Rule,
+		result.Live.MicroAUC, result.Live.NoDelayMicroAUC)
+	if err := result.Kinds.Print(os.Stdout); err != nil {
+		return sum, err
+	}
+	dir := filepath.Join(p.dir, "tables", s.Model)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return sum, err
+	}
+	for name, v := range map[string]any{"-result": result, "-calibration": cal, "-summary": sum} {
+		text, err := json.MarshalIndent(v, "", "  ")
+		if err != nil {
+			return sum, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, measure+name+".json"), append(text, '\n'), 0o644); err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+// recording returns a video's clips with the calibration's sensitivity maps applied.
+func recording(v *scored, cal *calibrate.Calibration) eval.Recording {
+	r := eval.Recording{Name: v.Name, Clips: slices.Clone(v.Clips), FPS: v.FPS}
+	for i := range r.Clips {
+		for j := range r.Clips[i].Readings {
+			reading := &r.Clips[i].Readings[j]
+			if m := cal.SensitivityFor(reading.Measure); m != nil && len(reading.Cells) > 0 {
+				reading.Error = m.ClipError(reading.Cells)
+			}
+		}
+	}
+	return r
+}
+
+func printSums(out io.Writer, sums []summary) error {
+	fmt.Fprintln(out)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w,
+		"place\tweights\tmeasure\trule\tkinds\tquiet\tfalse in the set\tfalse in unchanged video\ttampering"+
+			"\tAUC\tno delay")
+	for _, s := range sums {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d of %d\t%d of %d\t%d in %.2f h\t%d in %.2f h\t%d of %d\t%s\t%s\n", s.Place,
+			s.Weights, s.Measure, s.Rule, s.Found, s.Of, s.Quiet, s.QuietOf, s.False, float64(s.Hours), s.BaseFalse,
+			s.BaseHours, s.Tampering, s.TamperingOf, s.Live, s.NoDelay)
+	}
+	return w.Flush()
+}
