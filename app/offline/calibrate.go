@@ -82,7 +82,7 @@ var measures = []string{"", string(detect.Motion), string(detect.Appearance), bo
 func (o *CalibrateOptions) measures(m *model.Model) (score string, appearance *calibrate.MeasureFit, err error) {
 	own := calibrate.MeasureOf(m.Spec().Score)
 	switch {
-	case own == detect.Motion && o.Measure == both:
+	case own == detect.Motion && (o.Measure == "" || o.Measure == both):
 		return m.Spec().Score, &calibrate.MeasureFit{}, nil
 	case own == detect.Motion && o.Measure == string(detect.Appearance):
 		return model.BlockSq, nil, nil

@@ -22,7 +22,7 @@ func TestMeasures(t *testing.T) {
 		second        bool
 		err           string
 	}{
-		{motion, "", model.BlockMotion, false, ""},
+		{motion, "", model.BlockMotion, true, ""},
 		{motion, "motion", model.BlockMotion, false, ""},
 		{motion, "appearance", model.BlockSq, false, ""},
 		{motion, "both", model.BlockMotion, true, ""},

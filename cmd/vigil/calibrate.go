@@ -10,8 +10,8 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-const measureHelp = "what raises an alarm: motion, appearance (also of what stands still) or both; by default the " +
-	"score of the weights"
+const measureHelp = "what raises an alarm: motion, appearance (also of what stands still) or both; by default " +
+	"both where the weights have both"
 
 func calibrateCommand() *cobra.Command {
 	var r recordings
