@@ -36,9 +36,8 @@ const Camera = "street"
 const (
 	hop       = 4
 	incidents = 3 // per minute, on the monitored day
-	// margin is wider than calibrate's default: three minutes do not show everything that is normal, such as a person
-	// standing among others, and fast objects are several times above the threshold after this training.
-	margin = 0.7
+	// alarms are allowed in a day, one in twelve minutes: the demonstration is short, and shows what is near the threshold.
+	alarmsPerDay = 120
 )
 
 // Options configure the drawing and the output.
@@ -166,9 +165,8 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 			Hop: hop,
 		},
 		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: calibrate.DefaultLoQuantile,
-		ThetaQuantile: calibrate.DefaultThetaQuantile,
-		Margin:        margin,
-		Detector:      detect.DefaultConfig().Record(), Made: time.Now().UTC().Truncate(time.Second),
+		AlarmsPerDay: alarmsPerDay,
+		Detector:     detect.DefaultConfig().Record(), Made: time.Now().UTC().Truncate(time.Second),
 	}, &normal)
 	if err == nil {
 		d.printf("calibrated on %.0f s of normal street: lo %.4g, threshold %.4g\n", d.Normal.Seconds(), c.Lo, c.Theta)
