@@ -16,7 +16,8 @@ import (
 // A threshold goes on where an earlier run has left off; one that cannot be read is said, and begins again.
 func TestThresholdsAreKept(t *testing.T) {
 	cal := &calibrate.Calibration{
-		ID: "one", Key: calibrate.Key{Camera: "gate"}, ScoreForm: "block_sq", Lo: 1, Theta: 2, AlarmsPerDay: 1, Seconds: 9000,
+		ID: "one", Key: calibrate.Key{Camera: "gate"}, ScoreForm: "block_sq", Lo: 1, Theta: 2, AlarmsPerDay: 1,
+		Seconds: 9000,
 	}
 	dir := t.TempDir()
 	start := func(theta float64) string {
