@@ -50,7 +50,7 @@ func (m *AdaptedMeasure) blocks() []block {
 func (a *Adaptive) Adapted() *Adapted {
 	out := &Adapted{
 		Version: adaptedVersion, Camera: a.cal.Key.Camera, Calibration: a.cal.ID, Seconds: a.seconds,
-		AlarmsExpected: max(a.cal.AlarmsPerDay, float64(len(a.measures))/(lookAhead*a.days())),
+		AlarmsExpected: a.cal.expected(a.days()),
 	}
 	for _, m := range a.measures {
 		s := AdaptedMeasure{Measure: m.measure, Lo: m.lo, Theta: m.theta, Blocks: m.total}

@@ -37,7 +37,6 @@ type Adaptive struct {
 type adaptiveMeasure struct {
 	measure   detect.Measure
 	lo, theta float64
-	perDay    float64
 	levels    *levels
 	maker     blockMaker
 	waiting   []timedBlock // may still turn out to be the beginning of an event
@@ -64,8 +63,7 @@ func NewAdaptive(cal *Calibration, cfg detect.Config, saved *Adapted) *Adaptive 
 	}
 	for i, f := range fits {
 		m := &adaptiveMeasure{
-			measure: measures[i], lo: f.Lo, theta: f.Theta, perDay: cal.AlarmsPerDay / float64(len(fits)),
-			levels: newLevels(cfg, f.Lo),
+			measure: measures[i], lo: f.Lo, theta: f.Theta, levels: newLevels(cfg, f.Lo),
 		}
 		if f.Tail != nil {
 			m.total = f.Tail.Blocks
@@ -132,7 +130,7 @@ func (a *Adaptive) Push(c *detect.Clip) bool {
 	elapsed := a.sinceUp
 	a.sinceUp = 0
 	for _, m := range a.measures {
-		m.adapt(a.days(), a.cfg.Enter, elapsed)
+		m.adapt(a.days(), a.cal.expected(a.days())/a.cal.measures(), a.cfg.Enter, elapsed)
 	}
 	return true
 }
@@ -167,9 +165,9 @@ func (m *adaptiveMeasure) keep(b block) {
 	slices.SortFunc(m.highest, func(a, b block) int { return cmp.Compare(a.number, b.number) })
 }
 
-// adapt moves theta towards what the video of so many days tells, by what is allowed in the time since the last
-// adaptation.
-func (m *adaptiveMeasure) adapt(days, enter float64, elapsed time.Duration) {
+// adapt moves theta towards what the video of so many days tells about so many alarms a day, by what is allowed in the
+// time since the last adaptation.
+func (m *adaptiveMeasure) adapt(days, perDay, enter float64, elapsed time.Duration) {
 	level, peaks := selectPeaks(m.highest, m.total)
 	if len(peaks) < tail.MinPeaks {
 		return
@@ -180,7 +178,7 @@ func (m *adaptiveMeasure) adapt(days, enter float64, elapsed time.Duration) {
 	if err != nil {
 		return
 	}
-	wanted := thetaOf(t.Level(max(m.perDay, 1/(lookAhead*days))), m.lo, enter) - m.lo
+	wanted := thetaOf(t.Level(perDay), m.lo, enter) - m.lo
 	most := math.Pow(mostADay, elapsed.Hours()/24)
 	now := m.theta - m.lo
 	m.theta = m.lo + min(max(wanted, now/most), now*most)

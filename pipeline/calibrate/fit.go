@@ -79,15 +79,13 @@ func Fit(c Calibration, n *NormalScores) (Calibration, error) {
 		return c, fmt.Errorf("calibrate %s: the clips have no errors of the score %q", c.Key.Camera, c.ScoreForm)
 	}
 	c.Version, c.Clips, c.Seconds = calibrationVersion, n.Clips(), n.Seconds()
-	perDay := c.AlarmsPerDay
 	var appearance *NormalScores
 	if c.Appearance != nil {
 		if appearance = n.of(detect.Appearance); appearance == nil || appearance.measure == own.measure {
 			return c, fmt.Errorf("calibrate %s: the score %q has no second measure", c.Key.Camera, c.ScoreForm)
 		}
-		perDay = c.AlarmsPerDay / 2
 	}
-	f, err := c.fitMeasure(own, perDay)
+	f, err := c.fitMeasure(own)
 	if err != nil {
 		return c, err
 	}
@@ -96,7 +94,7 @@ func Fit(c Calibration, n *NormalScores) (Calibration, error) {
 	c.AlarmsExpected = f.AlarmsExpected
 	c.Min, c.Max = f.Min, f.Max
 	if appearance != nil {
-		if f, err = c.fitMeasure(appearance, perDay); err != nil {
+		if f, err = c.fitMeasure(appearance); err != nil {
 			return c, err
 		}
 		c.Appearance = &f
@@ -105,8 +103,19 @@ func Fit(c Calibration, n *NormalScores) (Calibration, error) {
 	return c, nil
 }
 
-// fitMeasure fits one measure, whose errors are those of n, to so many false alarms a day, or to a quantile for 0.
-func (c *Calibration) fitMeasure(n *NormalScores, perDay float64) (f MeasureFit, err error) {
+// measures is the number of measures, which share the allowed alarms.
+func (c *Calibration) measures() float64 {
+	if c.Appearance != nil {
+		return 2
+	}
+	return 1
+}
+
+// expected is how many false alarms a day so many days of normal video can be asked about.
+func (c *Calibration) expected(days float64) float64 { return max(c.AlarmsPerDay, 1/(lookAhead*days)) }
+
+// fitMeasure fits one measure, whose errors are those of n, to its share of the allowed alarms, or to a quantile.
+func (c *Calibration) fitMeasure(n *NormalScores) (f MeasureFit, err error) {
 	for _, clip := range n.clips {
 		if e := clip.error; math.IsNaN(e) || math.IsInf(e, 0) {
 			return f, fmt.Errorf("calibrate %s: the error of a clip is %g", c.Key.Camera, e)
@@ -120,9 +129,9 @@ func (c *Calibration) fitMeasure(n *NormalScores, perDay float64) (f MeasureFit,
 	slices.Sort(sorted)
 	f.Min, f.Max = sorted[0], sorted[len(sorted)-1]
 	f.Lo = stat.Quantile(c.LoQuantile, stat.LinInterp, sorted, nil)
-	if perDay > 0 {
+	if c.AlarmsPerDay > 0 {
 		held := n.heldLevels(c.Detector.Config(), f.Lo)
-		f.byBudget(n.blocks(held), n.Seconds()/secondsADay, c.Detector.Config(), perDay)
+		c.byBudget(&f, n.blocks(held), n.Seconds()/secondsADay)
 		if highest := slices.Max(held); f.Rule == "" && highest > f.Lo {
 			f.Rule, f.Theta = RuleHighest, thetaOf(f.Lo+2*(highest-f.Lo), f.Lo, c.Detector.Enter)
 		}
@@ -139,9 +148,9 @@ func (c *Calibration) fitMeasure(n *NormalScores, perDay float64) (f MeasureFit,
 	return f, nil
 }
 
-// byBudget finds theta for so many alarms a day from the blocks of so many days of normal video, or sets NoBudgetReason.
-func (f *MeasureFit) byBudget(blocks []block, days float64, cfg detect.Config, perDay float64) {
-	f.HoursNeeded = 24 / perDay / lookAhead
+// byBudget finds the theta of f from the blocks of so many days of normal video, or sets NoBudgetReason.
+func (c *Calibration) byBudget(f *MeasureFit, blocks []block, days float64) {
+	f.HoursNeeded = 24 / c.AlarmsPerDay / lookAhead
 	level, peaks := selectPeaks(blocks, len(blocks))
 	if len(peaks) < tail.MinPeaks {
 		f.Provisional = true
@@ -154,9 +163,9 @@ func (f *MeasureFit) byBudget(blocks []block, days float64, cfg detect.Config, p
 		f.Provisional, f.NoBudgetReason = true, err.Error()
 		return
 	}
-	f.AlarmsExpected = max(perDay, 1/(lookAhead*days))
-	f.Provisional = f.AlarmsExpected > perDay
-	theta := func(level float64) float64 { return thetaOf(level, f.Lo, cfg.Enter) }
+	f.AlarmsExpected = c.expected(days) / c.measures()
+	f.Provisional = c.expected(days) > c.AlarmsPerDay
+	theta := func(level float64) float64 { return thetaOf(level, f.Lo, c.Detector.Enter) }
 	low, high := t.Interval(f.AlarmsExpected, confidence)
 	f.Rule, f.Theta = RuleBudget, theta(t.Level(f.AlarmsExpected))
 	f.Tail = &Tail{

@@ -5,50 +5,67 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"vigil/pipeline/detect"
 )
 
 // Print describes the calibration in the file path, and how far its threshold can be trusted.
 func (c *Calibration) Print(w io.Writer, path string) {
-	fmt.Fprintf(w, "%s: camera %s, lo %.4g, theta %.4g from %d clips (%s) of normal video; errors from %.4g to %.4g\n",
-		path, c.Key.Camera, c.Lo, c.Theta, c.Clips, hours(c.Seconds/3600), c.Min, c.Max)
+	fmt.Fprintf(w, "%s: camera %s, %d clips (%s) of normal video\n", path, c.Key.Camera, c.Clips, hours(c.Seconds/3600))
 	if text := excludedText(c.Excluded); text != "" {
 		fmt.Fprintln(w, text)
 	}
-	switch {
-	case c.Rule == RuleBudget:
-		t := c.Tail
-		fmt.Fprintf(w, "theta allows %s; the true value lies between %.4g and %.4g (95 %%)\n",
-			perDay(c.allowed()), t.ThetaLow, t.ThetaHigh)
-		fmt.Fprintf(w, "it rests on %d events above the error %.4g, tail of shape %.2g\n", t.Events, t.Level, t.Shape)
-		if c.Provisional {
-			fmt.Fprintf(w, "provisional: %s takes %s of normal video\n", perDay(c.AlarmsPerDay), hours(c.HoursNeeded))
+	for _, s := range c.Scales() {
+		f := c.fitOf(s.Measure)
+		name := ""
+		if c.Appearance != nil {
+			name = string(s.Measure) + ": "
 		}
-	case c.Rule == RuleClips:
-		fmt.Fprintf(w, "provisional: %s; %s takes %s of video\n", c.NoBudgetReason, perDay(c.AlarmsPerDay),
-			hours(c.HoursNeeded))
-	case c.Rule == RuleHighest:
-		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.NoBudgetReason)
-		fmt.Fprintf(w, "theta is twice as far from lo as the highest level that was held; %s takes about %s of video\n",
-			perDay(c.AlarmsPerDay), hours(c.HoursNeeded))
-	case c.AlarmsPerDay > 0:
-		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.NoBudgetReason)
-		fmt.Fprintf(w,
-			"theta is the %.4g quantile of the errors and %.3g %% more, whatever the number of alarms is then; %s "+
-				"takes about %s of video\n",
-			c.ThetaQuantile, 100*c.Margin, perDay(c.AlarmsPerDay), hours(c.HoursNeeded))
-	default:
-		fmt.Fprintf(w,
-			"theta is the %.4g quantile of the errors and %.3g %% more; no number of alarms is set\n",
-			c.ThetaQuantile, 100*c.Margin)
+		fmt.Fprintf(w, "%slo %.4g, theta %.4g; errors from %.4g to %.4g\n", name, f.Lo, f.Theta, f.Min, f.Max)
+		c.printRule(w, f)
+		if share, most := f.Sensitivity.Coverage(); share > 0 {
+			fmt.Fprintf(w, "%.0f %% of the picture is noisy in normal video; errors there are divided by up to %.2g\n",
+				100*share, most)
+		}
 	}
-	if share, most := c.Sensitivity.Coverage(); share > 0 {
-		fmt.Fprintf(w, "%.0f %% of the picture is noisy in normal video; errors there are divided by up to %.2g\n",
-			100*share, most)
+	switch hours := hours(c.HoursNeeded); {
+	case c.Rule == RuleBudget && !c.Provisional:
+	case c.Rule == RuleBudget:
+		fmt.Fprintf(w, "provisional: %s takes %s of normal video\n", perDay(c.AlarmsPerDay), hours)
+	case c.AlarmsPerDay > 0:
+		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s; %s takes about %s of video\n",
+			c.NoBudgetReason, perDay(c.AlarmsPerDay), hours)
+	default:
+		fmt.Fprintln(w, "no number of alarms is set")
 	}
 }
 
-// allowed is the number of false alarms a day that Theta is for.
-func (c *Calibration) allowed() float64 { return cmp.Or(c.AlarmsExpected, c.AlarmsPerDay) }
+// fitOf returns what is fitted for a measure that the calibration has.
+func (c *Calibration) fitOf(m detect.Measure) MeasureFit {
+	if c.Appearance != nil && m == detect.Appearance {
+		return *c.Appearance
+	}
+	return MeasureFit{
+		Lo: c.Lo, Theta: c.Theta, Rule: c.Rule, Tail: c.Tail, NoBudgetReason: c.NoBudgetReason,
+		Provisional: c.Provisional, HoursNeeded: c.HoursNeeded, AlarmsExpected: c.AlarmsExpected,
+		Sensitivity: c.Sensitivity, Min: c.Min, Max: c.Max,
+	}
+}
+
+// printRule says how the theta of a measure was found.
+func (c *Calibration) printRule(w io.Writer, f MeasureFit) {
+	switch f.Rule {
+	case RuleBudget:
+		t := f.Tail
+		fmt.Fprintf(w, "theta allows %s; the true value lies between %.4g and %.4g (95 %%)\n",
+			perDay(cmp.Or(f.AlarmsExpected, c.AlarmsPerDay)), t.ThetaLow, t.ThetaHigh)
+		fmt.Fprintf(w, "it rests on %d events above the error %.4g, tail of shape %.2g\n", t.Events, t.Level, t.Shape)
+	case RuleHighest:
+		fmt.Fprintln(w, "theta is twice as far from lo as the highest level that was held")
+	case RuleQuantile:
+		fmt.Fprintf(w, "theta is the %.4g quantile of the errors and %.3g %% more\n", c.ThetaQuantile, 100*c.Margin)
+	}
+}
 
 // excludedText describes the excluded clips and their causes; "" for none.
 func excludedText(l Excluded) string {
