@@ -27,21 +27,20 @@ type actor struct {
 	still         int       // the pose with the legs together
 }
 
-// actor returns somebody whom a condition suits and who crosses the picture briskly, drawn from the longest walks; if
-// there is nobody like that, who meets one of the two, or anybody.
+// actor returns somebody whom a condition suits, who crosses the picture briskly, and whose way on from where it was
+// seen leads where people walk, drawn from the longest walks; if there is nobody like that, who meets most of the
+// three.
 func (p *Place) actor(r *rand.Rand, suits func(a *actor) bool) (*actor, error) {
-	var ranks [3][]*actor
+	var ranks [4][]*actor
 	for n := range min(len(p.walks), 4*goodActors) {
 		a := p.actorOf(n)
 		from, to := a.span(p)
-		rank := 2
-		if suits(a) {
-			rank--
+		rank := 0
+		for _, good := range []bool{suits(a), to-from <= briskSeconds*p.FPS, a.staysOnPath(p, from, to)} {
+			if !good {
+				rank++
+			}
 		}
-		if to-from <= briskSeconds*p.FPS {
-			rank--
-		}
-		rank = max(rank, 0)
 		ranks[rank] = append(ranks[rank], a)
 	}
 	for _, found := range ranks {
@@ -173,6 +172,23 @@ func (a *actor) span(p *Place) (from, to float64) {
 		to++
 	}
 	return from, to
+}
+
+// staysOnPath reports whether the feet stay in the rows where feet were seen. Where people come that near that their feet
+// leave the picture, they may do so too.
+func (a *actor) staysOnPath(p *Place, from, to float64) bool {
+	height := float64(p.Height)
+	margin := height / 16
+	for t := from; t <= to; t++ {
+		_, x, y := a.at(t)
+		if x < 0 || x >= float64(p.Width) {
+			continue
+		}
+		if y < p.size.top-margin || y > p.size.low+margin && p.size.low < 0.85*height {
+			return false
+		}
+	}
+	return true
 }
 
 // pose is how the actor looks at a time, larger where it walks nearer than it was seen.

@@ -366,3 +366,30 @@ func TestSelect(t *testing.T) {
 		t.Errorf("%d abnormal kinds, want at least 24", abnormal)
 	}
 }
+
+// TestStaysOnPath has somebody who was seen around row 200 of 240.
+func TestStaysOnPath(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		vy, top, low float64
+		want         bool
+	}{
+		{"level, where people walk", 0, 150, 200, true},
+		{"level, nearer than people walk", 0, 120, 170, false},
+		{"towards the camera, beyond the last feet", 2, 110, 200, false},
+		{"towards the camera, where people leave the picture below", 2, 110, 230, true},
+		{"away, beyond the first feet", -2, 150, 230, false},
+	} {
+		p := &Place{
+			Recording: Recording{Video: synth.Video{Width: 320, Height: 240}, FPS: 10},
+			size:      perspective{top: tt.top, low: tt.low},
+		}
+		a := &actor{
+			poses: make([]*sprite, 3), x: []float64{150, 154, 158}, y: []float64{200 - tt.vy, 200, 200 + tt.vy},
+			vx: 4, vy: tt.vy, before: 1, after: 1, height: 40,
+		}
+		if from, to := a.span(p); a.staysOnPath(p, from, to) != tt.want {
+			t.Errorf("%s: %v", tt.name, !tt.want)
+		}
+	}
+}
