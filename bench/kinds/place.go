@@ -31,6 +31,8 @@ type place struct {
 	train     []string // videos that the weights are trained on
 	calibrate []string // videos that the threshold is from
 	base      []string // videos of which the kinds are made, and in which an alarm is false
+	// known, if set, is the folder of a labelled data set of the place, which the set of kinds is compared with.
+	known string
 	// street, if set, draws more video in which an alarm is false.
 	street func() (*scene.Street, error)
 }
@@ -69,6 +71,7 @@ func ped2(_ context.Context, p *place) error {
 	p.train = clips("01", "02", "04", "05", "07", "08", "09", "11", "12", "13", "15", "16")
 	p.calibrate = p.train
 	p.base = clips("03", "06", "10", "14")
+	p.known = filepath.Join(*data, "ped2")
 	return nil
 }
 

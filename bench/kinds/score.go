@@ -40,6 +40,7 @@ type scores struct {
 	Normal             []scored // of the calibration, without partial clips
 	Base               []scored
 	Test               []scored // of the kinds
+	Known              []scored // of the place's labelled data set
 }
 
 // learn returns the weights of the place, which are trained if they are missing.
@@ -102,10 +103,6 @@ func (p *place) score(ctx context.Context, model string, test *eval.Dataset) (*s
 		defer f.Close()
 		return s, gob.NewDecoder(f).Decode(s)
 	}
-	var videos []string
-	for _, v := range test.Test {
-		videos = append(videos, v.Path)
-	}
 	var err error
 	if s.Normal, err = p.scoreVideos(ctx, s, p.calibrate, model, false); err != nil {
 		return nil, err
@@ -113,7 +110,14 @@ func (p *place) score(ctx context.Context, model string, test *eval.Dataset) (*s
 	if s.Base, err = p.scoreVideos(ctx, s, p.base, model, true); err != nil {
 		return nil, err
 	}
-	if s.Test, err = p.scoreVideos(ctx, s, videos, model, true); err != nil {
+	if s.Test, err = p.scoreVideos(ctx, s, paths(test), model, true); err != nil {
+		return nil, err
+	}
+	known, err := p.knownSet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.Known, err = p.scoreVideos(ctx, s, paths(known), model, true); err != nil {
 		return nil, err
 	}
 	if p.street != nil {
@@ -137,6 +141,24 @@ func (p *place) score(ctx context.Context, model string, test *eval.Dataset) (*s
 		return nil, err
 	}
 	return s, os.Rename(path+".part", path)
+}
+
+// knownSet opens the place's labelled data set; nil if it has none.
+func (p *place) knownSet(ctx context.Context) (*eval.Dataset, error) {
+	if p.known == "" {
+		return nil, nil //nolint:nilnil // A place without one is one.
+	}
+	return eval.Open(ctx, p.known, "")
+}
+
+func paths(d *eval.Dataset) (out []string) {
+	if d == nil {
+		return nil
+	}
+	for _, v := range d.Test {
+		out = append(out, v.Path)
+	}
+	return out
 }
 
 func (p *place) scoreVideos(ctx context.Context, s *scores, videos []string, model string, partial bool) (
@@ -225,7 +247,12 @@ func (s *scores) writeCSV(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for name, videos := range map[string][]scored{"calibrate": s.Normal, "base": s.Base, "set": s.Test} {
+	for name, videos := range map[string][]scored{
+		"calibrate": s.Normal, "base": s.Base, "set": s.Test, "known": s.Known,
+	} {
+		if videos == nil {
+			continue
+		}
 		t, err := eval.CreateScores(filepath.Join(dir, name+".csv"))
 		if err != nil {
 			return err

@@ -26,6 +26,8 @@ type summary struct {
 	Place, Weights, Measure string
 	*eval.Kinds
 	Live, NoDelay eval.Number // AUC over all frames of the set
+	Macro         eval.Number // mean of the AUC within a video
+	Known         *eval.Live  `json:",omitempty"` // of the place's labelled data set
 	BaseFalse     int         // alarms in unchanged video
 	BaseHours     float64
 	Theta         []float64
@@ -46,13 +48,17 @@ func (p *place) measure(ctx context.Context, chosen []kinds.Kind) ([]summary, er
 	if err != nil {
 		return nil, err
 	}
+	known, err := p.knownSet(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var sums []summary
 	for m := range strings.SplitSeq(*measure, ",") {
 		cal, err := p.fit(s, m)
 		if err != nil {
 			return nil, err
 		}
-		sum, err := p.table(s, test, m, cal)
+		sum, err := p.table(s, test, known, m, cal)
 		if err != nil {
 			return nil, err
 		}
@@ -96,15 +102,11 @@ func (p *place) fit(s *scores, measure string) (*calibrate.Calibration, error) {
 }
 
 // table prints the table of a measure, and writes it as JSON with the calibration.
-func (p *place) table(s *scores, test *eval.Dataset, measure string, cal *calibrate.Calibration) (summary, error) {
-	var recordings []eval.Recording
-	for i, v := range test.Test {
-		if v.Name != s.Test[i].Name || len(v.Abnormal) != s.Test[i].Frames {
-			return summary{}, fmt.Errorf("the scores are of another set: %s", v.Name)
-		}
-		r := recording(&s.Test[i], cal)
-		r.Abnormal, r.Kind = v.Abnormal, v.Kind
-		recordings = append(recordings, r)
+func (p *place) table(s *scores, test, known *eval.Dataset, measure string, cal *calibrate.Calibration) (summary,
+	error) {
+	recordings, err := labelled(s.Test, test, cal)
+	if err != nil {
+		return summary{}, err
 	}
 	cfg := app.Detector(config.Camera{Settings: config.Default().Defaults})
 	th := eval.Thresholds{"": pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: cal}}
@@ -123,11 +125,23 @@ func (p *place) table(s *scores, test *eval.Dataset, measure string, cal *calibr
 	alarms, hours := eval.FalseAlarms(base, o)
 	sum := summary{
 		Place: p.name, Weights: s.Model, Measure: measure, Kinds: result.Kinds, Live: result.Live.MicroAUC,
-		NoDelay: result.Live.NoDelayMicroAUC, BaseFalse: alarms, BaseHours: hours, Theta: []float64{cal.Theta},
-		Rule: cal.Rule,
+		NoDelay: result.Live.NoDelayMicroAUC, Macro: result.Live.MacroAUC, BaseFalse: alarms, BaseHours: hours,
+		Theta: []float64{cal.Theta},
+		Rule:  cal.Rule,
 	}
 	if cal.Appearance != nil {
 		sum.Theta = append(sum.Theta, cal.Appearance.Theta)
+	}
+	if s.Known != nil {
+		recordings, err := labelled(s.Known, known, cal)
+		if err != nil {
+			return sum, err
+		}
+		all, err := eval.Evaluate(recordings, o)
+		if err != nil {
+			return sum, err
+		}
+		sum.Known = &all.Live
 	}
 	fmt.Printf("\n%s, %s, %s: threshold by the rule %s, AUC %s, no delay %s\n", p.name, s.Model, measure, cal.Rule,
 		result.Live.MicroAUC, result.Live.NoDelayMicroAUC)
@@ -150,6 +164,19 @@ func (p *place) table(s *scores, test *eval.Dataset, measure string, cal *calibr
 	return sum, nil
 }
 
+// labelled joins the scores of a data set's videos with their labels.
+func labelled(scores []scored, d *eval.Dataset, cal *calibrate.Calibration) (out []eval.Recording, err error) {
+	for i, v := range d.Test {
+		if i >= len(scores) || v.Name != scores[i].Name || len(v.Abnormal) != scores[i].Frames {
+			return nil, fmt.Errorf("the scores are of another set: %s", v.Name)
+		}
+		r := recording(&scores[i], cal)
+		r.Abnormal, r.Kind = v.Abnormal, v.Kind
+		out = append(out, r)
+	}
+	return out, nil
+}
+
 // recording returns a video's clips with the calibration's sensitivity maps applied.
 func recording(v *scored, cal *calibrate.Calibration) eval.Recording {
 	r := eval.Recording{Name: v.Name, Clips: slices.Clone(v.Clips), FPS: v.FPS}
@@ -169,11 +196,16 @@ func printSums(out io.Writer, sums []summary) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w,
 		"place\tweights\tmeasure\trule\tkinds\tquiet\tfalse in the set\tfalse in unchanged video\ttampering"+
-			"\tAUC\tno delay")
+			"\tAUC\tno delay\tmacro\ttest: AUC\tno delay\tevents\tfalse")
 	for _, s := range sums {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d of %d\t%d of %d\t%d in %.2f h\t%d in %.2f h\t%d of %d\t%s\t%s\n", s.Place,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d of %d\t%d of %d\t%d in %.2f h\t%d in %.2f h\t%d of %d\t%s\t%s\t%s", s.Place,
 			s.Weights, s.Measure, s.Rule, s.Found, s.Of, s.Quiet, s.QuietOf, s.False, float64(s.Hours), s.BaseFalse,
-			s.BaseHours, s.Tampering, s.TamperingOf, s.Live, s.NoDelay)
+			s.BaseHours, s.Tampering, s.TamperingOf, s.Live, s.NoDelay, s.Macro)
+		if k := s.Known; k != nil {
+			fmt.Fprintf(w, "\t%s\t%s\t%d of %d\t%d", k.MicroAUC, k.NoDelayMicroAUC, k.Events.Found, k.Events.Truth,
+				k.Events.False)
+		}
+		fmt.Fprintln(w)
 	}
 	return w.Flush()
 }
