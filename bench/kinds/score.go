@@ -17,6 +17,7 @@ import (
 	"vigil/internal/batch"
 	"vigil/internal/scene"
 	"vigil/internal/synth/kinds"
+	"vigil/model"
 	"vigil/model/train"
 	"vigil/pipeline"
 	"vigil/pipeline/detect"
@@ -57,7 +58,7 @@ func (p *place) learn(ctx context.Context) (string, error) {
 		return "", err
 	}
 	o := offline.TrainOptions{Out: path, Seed: *seed}
-	o.Preset, o.Recipe, o.Epochs = *preset, *recipe, p.epochs
+	o.Preset, o.Recipe, o.Addressing, o.Epochs = *preset, *recipe, model.Dot, p.epochs
 	if *epochs > 0 {
 		o.Epochs = *epochs
 	}
@@ -72,10 +73,10 @@ func (p *place) learn(ctx context.Context) (string, error) {
 	return path, err
 }
 
-func (p *place) open(videos []string, model string) (*offline.Recordings, error) {
+func (p *place) open(videos []string, file string) (*offline.Recordings, error) {
 	h := hop
 	return offline.Open(videos, app.SourceOptions{}, offline.Options{
-		Camera: p.name, Model: model, Hop: &h, Threads: *threads,
+		Camera: p.name, Model: file, Hop: &h, Threads: *threads,
 	})
 }
 
@@ -95,33 +96,32 @@ func (p *place) set(ctx context.Context, chosen []kinds.Kind) (*eval.Dataset, er
 }
 
 // score scores all videos by the weights, or reads the scores that were kept.
-func (p *place) score(ctx context.Context, model string, test *eval.Dataset) (*scores, error) {
-	name := strings.TrimSuffix(filepath.Base(model), filepath.Ext(model))
-	path := filepath.Join(p.dir, "scores", name+".gob")
+func (p *place) score(ctx context.Context, file string, test *eval.Dataset) (*scores, error) {
+	path := filepath.Join(p.dir, "scores", stem(file)+".gob")
 	s := &scores{}
 	if f, err := os.Open(path); err == nil {
 		defer f.Close()
 		return s, gob.NewDecoder(f).Decode(s)
 	}
 	var err error
-	if s.Normal, err = p.scoreVideos(ctx, s, p.calibrate, model, false); err != nil {
+	if s.Normal, err = p.scoreVideos(ctx, s, p.calibrate, file, false); err != nil {
 		return nil, err
 	}
-	if s.Base, err = p.scoreVideos(ctx, s, p.base, model, true); err != nil {
+	if s.Base, err = p.scoreVideos(ctx, s, p.base, file, true); err != nil {
 		return nil, err
 	}
-	if s.Test, err = p.scoreVideos(ctx, s, paths(test), model, true); err != nil {
+	if s.Test, err = p.scoreVideos(ctx, s, paths(test), file, true); err != nil {
 		return nil, err
 	}
 	known, err := p.knownSet(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if s.Known, err = p.scoreVideos(ctx, s, paths(known), model, true); err != nil {
+	if s.Known, err = p.scoreVideos(ctx, s, paths(known), file, true); err != nil {
 		return nil, err
 	}
 	if p.street != nil {
-		more, err := p.scoreStreet(ctx, s, model)
+		more, err := p.scoreStreet(ctx, s, file)
 		if err != nil {
 			return nil, err
 		}
@@ -151,6 +151,8 @@ func (p *place) knownSet(ctx context.Context) (*eval.Dataset, error) {
 	return eval.Open(ctx, p.known, "")
 }
 
+func stem(path string) string { return strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) }
+
 func paths(d *eval.Dataset) (out []string) {
 	if d == nil {
 		return nil
@@ -161,15 +163,15 @@ func paths(d *eval.Dataset) (out []string) {
 	return out
 }
 
-func (p *place) scoreVideos(ctx context.Context, s *scores, videos []string, model string, partial bool) (
+func (p *place) scoreVideos(ctx context.Context, s *scores, videos []string, file string, partial bool) (
 	[]scored, error,
 ) {
-	r, err := p.open(videos, model)
+	r, err := p.open(videos, file)
 	if err != nil {
 		return nil, err
 	}
 	loaded := app.Models{}
-	m, err := loaded.Load(model)
+	m, err := loaded.Load(file)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +188,7 @@ func (p *place) scoreVideos(ctx context.Context, s *scores, videos []string, mod
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", videos[i], err)
 		}
-		v.Name = strings.TrimSuffix(filepath.Base(videos[i]), filepath.Ext(videos[i]))
+		v.Name = stem(videos[i])
 		done = append(done, v)
 		fmt.Fprintf(os.Stderr, "\r%s: scored %d of %d  ", p.name, i+1, len(videos))
 	}
@@ -195,8 +197,8 @@ func (p *place) scoreVideos(ctx context.Context, s *scores, videos []string, mod
 }
 
 // scoreStreet scores more of the street, without a file.
-func (p *place) scoreStreet(ctx context.Context, s *scores, model string) (scored, error) {
-	r, err := p.open(p.base[:1], model)
+func (p *place) scoreStreet(ctx context.Context, s *scores, file string) (scored, error) {
+	r, err := p.open(p.base[:1], file)
 	if err != nil {
 		return scored{}, err
 	}

@@ -27,6 +27,7 @@ type summary struct {
 	*eval.Kinds
 	Live, NoDelay eval.Number // AUC over all frames of the set
 	Macro         eval.Number // mean of the AUC within a video
+	Scene         eval.Number // Live, of the group scene and quiet videos alone
 	Known         *eval.Live  `json:",omitempty"` // of the place's labelled data set
 	BaseFalse     int         // alarms in unchanged video
 	BaseHours     float64
@@ -102,7 +103,8 @@ func (p *place) fit(s *scores, measure string) (*calibrate.Calibration, error) {
 }
 
 // table prints the table of a measure, and writes it as JSON with the calibration.
-func (p *place) table(s *scores, test, known *eval.Dataset, measure string, cal *calibrate.Calibration) (summary,
+func (p *place) table(s *scores, test, known *eval.Dataset, measure string,
+	cal *calibrate.Calibration) (summary,
 	error) {
 	recordings, err := labelled(s.Test, test, cal)
 	if err != nil {
@@ -131,6 +133,13 @@ func (p *place) table(s *scores, test, known *eval.Dataset, measure string, cal 
 	}
 	if cal.Appearance != nil {
 		sum.Theta = append(sum.Theta, cal.Appearance.Theta)
+	}
+	scene := slices.DeleteFunc(slices.Clone(recordings), func(r eval.Recording) bool {
+		k := kinds.Kind{Name: r.Kind.Name}
+		return r.Kind.Group != string(kinds.Scene) && (r.Kind.Group != string(kinds.Quiet) || k.Disputed())
+	})
+	if of, err := eval.Evaluate(scene, o); err == nil { // else no such kinds were made
+		sum.Scene = of.Live.MicroAUC
 	}
 	if s.Known != nil {
 		recordings, err := labelled(s.Known, known, cal)
@@ -165,7 +174,9 @@ func (p *place) table(s *scores, test, known *eval.Dataset, measure string, cal 
 }
 
 // labelled joins the scores of a data set's videos with their labels.
-func labelled(scores []scored, d *eval.Dataset, cal *calibrate.Calibration) (out []eval.Recording, err error) {
+func labelled(scores []scored, d *eval.Dataset, cal *calibrate.Calibration) (
+	out []eval.Recording, err error,
+) {
 	for i, v := range d.Test {
 		if i >= len(scores) || v.Name != scores[i].Name || len(v.Abnormal) != scores[i].Frames {
 			return nil, fmt.Errorf("the scores are of another set: %s", v.Name)
@@ -196,11 +207,12 @@ func printSums(out io.Writer, sums []summary) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w,
 		"place\tweights\tmeasure\trule\tkinds\tquiet\tfalse in the set\tfalse in unchanged video\ttampering"+
-			"\tAUC\tno delay\tmacro\ttest: AUC\tno delay\tevents\tfalse")
+			"\tAUC\tno delay\tmacro\tscene\ttest: AUC\tno delay\tevents\tfalse")
 	for _, s := range sums {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d of %d\t%d of %d\t%d in %.2f h\t%d in %.2f h\t%d of %d\t%s\t%s\t%s", s.Place,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d of %d\t%d of %d\t%d in %.2f h\t%d in %.2f h\t%d of %d\t%s\t%s\t%s\t%s",
+			s.Place,
 			s.Weights, s.Measure, s.Rule, s.Found, s.Of, s.Quiet, s.QuietOf, s.False, float64(s.Hours), s.BaseFalse,
-			s.BaseHours, s.Tampering, s.TamperingOf, s.Live, s.NoDelay, s.Macro)
+			s.BaseHours, s.Tampering, s.TamperingOf, s.Live, s.NoDelay, s.Macro, s.Scene)
 		if k := s.Known; k != nil {
 			fmt.Fprintf(w, "\t%s\t%s\t%d of %d\t%d", k.MicroAUC, k.NoDelayMicroAUC, k.Events.Found, k.Events.Truth,
 				k.Events.False)
