@@ -47,6 +47,7 @@ type EndReason string
 //   - EndDisarmed: pipeline, scheduler.handleClip, by Camera.Armed.
 //   - EndMismatch: pipeline, scheduler.hold, for clips that reader.checkCalibration holds.
 //   - EndUnwatched: pipeline, reader.noClip, and scheduler.handleUnscorable for scores that are not finite.
+//   - EndUntrusted, EndRestored: pipeline, scheduler.updateUntrusted.
 //   - EndCrashRecovered: alerts/outbox, Outbox.closeOpenEvent, at the start after a crash.
 const (
 	EndCalm           EndReason = "calm"            // regularity stayed above the detector's leave
@@ -55,6 +56,8 @@ const (
 	EndDisarmed       EndReason = "disarmed"        // the armed hours ended
 	EndMismatch       EndReason = "mismatch"        // the video does not match its calibration any more
 	EndUnwatched      EndReason = "unwatched"       // pictures arrived, but no clip of them could be scored
+	EndUntrusted      EndReason = "untrusted"       // the camera cannot be trusted any more
+	EndRestored       EndReason = "restored"        // the camera can be trusted again
 	EndStopped        EndReason = "stopped"         // vigil was stopped
 	EndCrashRecovered EndReason = "crash_recovered" // vigil died and ended the alert at its next start
 )
@@ -71,6 +74,8 @@ type Alert struct {
 	Phase Phase `json:"phase" jsonschema:"enum=start,enum=update,enum=end"`
 	// What is reported: an anomaly in the scene, or a camera that cannot be trusted any more.
 	Kind Kind `json:"kind" jsonschema:"enum=anomaly,enum=untrusted"`
+	// Why the camera cannot be trusted; only with kind untrusted. Treat an unknown reason like the others.
+	Reason string `json:"reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=covered,example=dark,example=blinded,example=defocused,example=sprayed,example=frozen,example=moved,example=turned"`
 	// Name of the camera.
 	Camera string `json:"camera" jsonschema:"pattern=^[a-z0-9_-]+$"`
 	// Names of the zones that the event touches.
@@ -78,16 +83,17 @@ type Alert struct {
 	// Where in the picture, strongest first.
 	Boxes []geometry.Box `json:"boxes,omitempty"`
 
-	// First of the frames that the first low clip's score is made of.
+	// First of the frames that the first low clip's score is made of; of kind untrusted when the doubt began.
 	Start Moment `json:"start"`
-	// The middle one of the frames that the score of the clip with the highest error so far is made of.
+	// The middle one of the frames that the score of the clip with the highest error so far is made of; of kind
+	// untrusted when the reason was found.
 	Peak Moment `json:"peak"`
 	// Last frame of the event; only in the end message.
 	End *Moment `json:"end,omitempty"`
 	// Stream time from start to end, or to now while the event goes on, in seconds.
 	DurationSeconds float64 `json:"duration_seconds" jsonschema:"minimum=0"`
 	// Why the event ended; only in the end message. Treat an unknown reason as an end.
-	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=mismatch,example=unwatched,example=stopped,example=crash_recovered"`
+	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=mismatch,example=unwatched,example=untrusted,example=restored,example=stopped,example=crash_recovered"`
 
 	// Measurement is the model's measurement; every anomaly has one, an untrusted camera may have none.
 	*Measurement
@@ -144,6 +150,7 @@ type EvidenceKind string
 // The kinds of evidence of this version.
 const (
 	EvidenceSnapshot EvidenceKind = "snapshot" // the picture at the peak
+	EvidenceBefore   EvidenceKind = "before"   // of an untrusted camera: a picture from before
 	EvidenceHeatMap  EvidenceKind = "heatmap"  // the same with the error map over it
 	EvidenceClip     EvidenceKind = "clip"     // video of the event, with some time before and after
 	// EvidenceModelInput is a lossless video of the model's input for the same time: grey, small, at the model's frame
@@ -154,7 +161,7 @@ const (
 // Evidence is a picture or a video of an event, stored as an object in an object store of NATS.
 type Evidence struct {
 	// What it shows. Later programs may know more kinds.
-	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=snapshot,example=heatmap,example=clip,example=model_input"`
+	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=snapshot,example=before,example=heatmap,example=clip,example=model_input"`
 	// Type of the contents, as image/jpeg or video/mp4.
 	MediaType string `json:"media_type"`
 	// Name of the object store's bucket.

@@ -47,6 +47,7 @@ const (
 	StateRateMismatch State = "rate_mismatch"
 	// pictures have another size than the calibration's: they are scored, alerts are held.
 	StateSizeMismatch State = "size_mismatch"
+	StateUntrusted    State = "untrusted"  // the camera is covered, moved or the like: scored, alerts are held
 	StateNoClips      State = "no_clips"   // pictures arrive, but never enough in a row for a clip
 	StateUnscorable   State = "unscorable" // many clips in a row could not be scored
 	StateDisarmed     State = "disarmed"   // outside the armed hours
@@ -58,9 +59,9 @@ const (
 	StateStopped        State = "stopped" // vigil is stopping
 )
 
-// Watched reports whether a camera in this state is monitored as configured: its pictures are scored, or it is outside
-// its armed hours. It returns false for unknown states.
-func (s State) Watched() bool { return s == StateLive || s == StateDisarmed }
+// Watched reports whether a camera in this state is monitored as configured: its pictures are scored, an event says
+// that it cannot be trusted, or it is outside its armed hours. It returns false for unknown states.
+func (s State) Watched() bool { return s == StateLive || s == StateUntrusted || s == StateDisarmed }
 
 // EncodeScore encodes a score as a CloudEvent of type vigil.score.
 func EncodeScore(s Score) ([]byte, error) {

@@ -44,6 +44,8 @@ func (a Alert) Validate() error {
 	c.require(slices.Contains([]Phase{PhaseStart, PhaseUpdate, PhaseEnd}, a.Phase),
 		"phase is %q: must be start, update or end", a.Phase)
 	c.require(a.Kind == KindAnomaly || a.Kind == KindUntrusted, "kind is %q: must be anomaly or untrusted", a.Kind)
+	c.require(a.Reason == "" || a.Kind == KindUntrusted && reasonPattern.MatchString(a.Reason),
+		"reason is %q with kind %s: must be a reason such as covered, with kind untrusted", a.Reason, a.Kind)
 	if err := ValidCamera(a.Camera); err != nil {
 		c.require(false, "camera: %w", err)
 	}

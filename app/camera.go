@@ -64,7 +64,8 @@ func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 	}
 	cam := pipeline.Camera{
 		Name: c.Name, Live: c.Source.Live(), Lossless: !c.Source.Live() && !c.Realtime,
-		Model: m, FPS: c.FPS, Hop: c.Hop, PartialClips: true, Mask: c.Mask,
+		AlwaysTrusted: c.Untrusted == "off",
+		Model:         m, FPS: c.FPS, Hop: c.Hop, PartialClips: true, Mask: c.Mask,
 		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter,
 		NoClipsAfter: noClipsAfter * c.ReadTimeout,
 		Detector:     Detector(c),

@@ -98,6 +98,10 @@ func logThreshold(log *slog.Logger, cam pipeline.Camera, c config.Camera) {
 	if cal == nil {
 		return
 	}
+	if cal.Reference == nil && !cam.AlwaysTrusted {
+		log.Warn("whether the camera is covered or moved is not checked: the calibration has no view of the place; "+
+			"calibrate again", "camera", cam.Name, "id", cal.ID, errcode.Key, errcode.CalibrationNoReference)
+	}
 	log.Info("calibration loaded", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule,
 		"alarms_per_day", cal.AlarmsPerDay, "provisional", cal.Provisional)
 	for _, warning := range cal.Warnings(cam.Detector, c.Alarms.PerDay()) {

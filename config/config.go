@@ -106,6 +106,9 @@ type Settings struct {
 	Memory int `yaml:"memory" validate:"min=128,max=65536"`
 	// Footage says how many of the camera's recent pictures are kept for evidence.
 	Footage Footage `yaml:"footage"`
+	// Untrusted says whether alerts tell that the camera is covered, dark, out of focus, frozen, moved or the like; a
+	// camera that pans on a tour needs off.
+	Untrusted string `yaml:"untrusted" validate:"oneof=on off"`
 	// Mask are areas that the model does not see.
 	Mask []geometry.Polygon `yaml:"mask"`
 	// Zones are areas with a name; an alert names those it touches.
@@ -216,6 +219,7 @@ func Default() Config {
 			ReadTimeout: 10 * time.Second,
 			Reconnect:   Reconnect{Min: time.Second, Max: time.Minute},
 			FrozenAfter: time.Minute,
+			Untrusted:   "on",
 			Memory:      1024,
 			Footage:     Footage{Keep: 30 * time.Second, Memory: 16},
 			Detector: Detector{

@@ -148,7 +148,7 @@ is not a text file in UTF-8; a configuration is YAML, as vigil config init write
 4: nats.password: is a number, must be text (put it in quotes)
 4: nats.embedded.port: is "4222", must be a whole number
 6: cameras[0]: is "gate", must be a map of keys and values
-7: cameras[1].tue: unknown key; known under cameras[1] are name, source, model, calibration, threshold, alarms, adapt, fps, hop, realtime, reader, transport, trust, follow, open_timeout, read_timeout, reconnect, frozen_after, memory, footage, mask, zones, detector, armed, time_zone
+7: cameras[1].tue: unknown key; known under cameras[1] are name, source, model, calibration, threshold, alarms, adapt, fps, hop, realtime, reader, transport, trust, follow, open_timeout, read_timeout, reconnect, frozen_after, memory, footage, untrusted, mask, zones, detector, armed, time_zone
 7: cameras[1].name: is the number 7, must be text (put it in quotes)
 7: cameras[1].source: is a number, must be text (put it in quotes)
 7: cameras[1].threshold: is the number 0.5, must be a map of keys and values
@@ -158,7 +158,7 @@ is not a text file in UTF-8; a configuration is YAML, as vigil config init write
 7: cameras[1].mask: is the number 1, must be a list
 7: cameras[1].zones: is a map, must be a list
 7: cameras[1].armed: is "mon", must be a list
-8: cameras[2].close: unknown key; known under cameras[2] are name, source, model, calibration, threshold, alarms, adapt, fps, hop, realtime, reader, transport, trust, follow, open_timeout, read_timeout, reconnect, frozen_after, memory, footage, mask, zones, detector, armed, time_zone
+8: cameras[2].close: unknown key; known under cameras[2] are name, source, model, calibration, threshold, alarms, adapt, fps, hop, realtime, reader, transport, trust, follow, open_timeout, read_timeout, reconnect, frozen_after, memory, footage, untrusted, mask, zones, detector, armed, time_zone
 8: cameras[2].name: is a date, must be text (put it in quotes)
 8: cameras[2].calibration: is the number 1.5, must be text (put it in quotes)
 8: cameras[2].open_timeout: is "0", must be a duration with a unit, such as 500ms, 10s or 2m

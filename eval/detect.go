@@ -108,7 +108,7 @@ func timed(clips []detect.Clip, fps float64) []detect.Clip {
 // checkRegularity returns an error if the file does not have the regularity of each score.
 func (g *ExternalScores) checkRegularity(name string) error {
 	for _, c := range g.Videos[name] {
-		if math.IsNaN(c.Regularity) {
+		if math.IsNaN(c.Regularity) && c.Untrusted == "" {
 			return fmt.Errorf("%s: frame %d of %s has no regularity, so a threshold is needed: --lo and --theta, "+
 				"--calibration or -c", g.sourceFile[name], c.Centre.Frame, name)
 		}

@@ -34,7 +34,8 @@ const afterCentre = video.CuboidFrames - 1 - video.CuboidFrames/2
 type ExternalScores struct {
 	// Videos is keyed by the video's name without its extension, or with it if only the extension makes the name
 	// unique.
-	// The regularity of a clip is NaN where the file has none.
+	// The regularity of a clip is NaN where the file has none. Clips while the camera could not be trusted have neither
+	// that nor an error.
 	Videos map[string][]detect.Clip
 	Step   int // distance between the frames that have a score
 	// DelayUnknown says that it is not known when the scores were available: files with the header frame,score do not
@@ -176,6 +177,9 @@ func (g *ExternalScores) parse(r io.Reader, path string) error {
 			row = row[1:]
 		}
 		count++
+		if !simple && row[1] == "" {
+			row[1] = untrustedScore
+		}
 		switch err := g.addScore(name, row); {
 		case errors.Is(err, errNotFinite):
 			if without++; wrong == nil {
@@ -219,6 +223,9 @@ func (g *ExternalScores) claimVideo(name, path string) error {
 	return nil
 }
 
+// untrustedScore stands for the empty score of a frame at which the camera could not be trusted.
+const untrustedScore = "untrusted"
+
 var errNotFinite = errors.New("want a finite number")
 
 // addScore adds a frame's score, [frame, score], which its regularity may follow.
@@ -227,6 +234,12 @@ func (g *ExternalScores) addScore(name string, row []string) error {
 	frame, err := strconv.ParseUint(frameText, 10, 32)
 	if err != nil {
 		return fmt.Errorf("frame is %q, want a whole number from 0", frameText)
+	}
+	if scoreText == untrustedScore {
+		c := detect.Clip{Error: math.NaN(), Regularity: math.NaN(), Untrusted: untrustedScore}
+		c.Centre.Frame, c.Last.Frame = frame, frame+afterCentre
+		g.Videos[name] = append(g.Videos[name], c)
+		return nil
 	}
 	score, err := strconv.ParseFloat(scoreText, 64)
 	if err != nil || math.IsNaN(score) || math.IsInf(score, 0) {
@@ -313,6 +326,7 @@ func (g *ExternalScores) Match(d *Dataset) ([]Recording, error) {
 				len(v.Abnormal))
 		}
 		// Without a camera name, a given threshold applies to all videos.
+		clips = slices.DeleteFunc(slices.Clone(clips), func(c detect.Clip) bool { return c.Untrusted != "" })
 		out = append(out, Recording{Name: v.Name, Abnormal: v.Abnormal, Clips: clips, FPS: math.NaN()})
 	}
 	if lack != nil {

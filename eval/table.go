@@ -79,13 +79,18 @@ type ScoredFrame struct {
 	Motion            float64 // NaN where the clip has no such reading
 	Appearance        float64
 	Cause             detect.Measure
+	Untrusted         bool // the camera could not be trusted: the row has no numbers
 }
 
-// RowOf returns the row of a clip.
+// RowOf returns the row of a clip. While the camera cannot be trusted, it has a frame alone.
 func RowOf(c detect.Clip) ScoredFrame {
 	row := ScoredFrame{
 		Frame: c.Centre.Frame, Error: c.Error, Regularity: c.Regularity, Cause: c.Cause,
 		Motion: math.NaN(), Appearance: math.NaN(),
+	}
+	if c.Untrusted != "" {
+		row.Error, row.Untrusted = math.NaN(), true
+		return row
 	}
 	if r, ok := c.Read(detect.Motion); ok {
 		row.Motion = r.Error
@@ -101,17 +106,19 @@ func RowOf(c detect.Clip) ScoredFrame {
 func (t *Table) AddScores(video string, clips []ScoredFrame) {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, c := range clips {
-		low, high = min(low, c.Error), max(high, c.Error)
+		if !c.Untrusted {
+			low, high = min(low, c.Error), max(high, c.Error)
+		}
 	}
 	for _, c := range clips {
 		r := c.Regularity
-		if math.IsNaN(r) {
+		if math.IsNaN(r) && !c.Untrusted {
 			r = 1
 			if high > low {
 				r = 1 - (c.Error-low)/(high-low)
 			}
 		}
-		t.row(textCell(video), strconv.FormatUint(c.Frame, 10), number(c.Error), number(r),
+		t.row(textCell(video), strconv.FormatUint(c.Frame, 10), optional(c.Error), optional(r),
 			optional(c.Motion), optional(c.Appearance), string(c.Cause))
 	}
 }
@@ -122,8 +129,11 @@ const EventsFile = "events.csv"
 // EventColumns are the columns of the table of events.
 var EventColumns = []string{
 	"video", "alert_id", "camera", "start_frame", "peak_frame", "end_frame", "start_seconds", "end_seconds",
-	"peak_error", "peak_regularity", "threshold", "zones", "end_reason",
+	"peak_error", "peak_regularity", "threshold", "zones", "end_reason", "kind", "reason",
 }
+
+// anomalyColumns is how many of EventColumns earlier versions wrote.
+const anomalyColumns = 13
 
 // CreateEvents creates the table of events beside that of scores; nil beside a device or a pipe. The user did not name
 // that file, so one that is not such a table is not replaced.
@@ -135,7 +145,9 @@ func CreateEvents(scores string) (*Table, error) {
 	f, err := os.Open(path)
 	if err == nil {
 		head, err := bufio.NewReader(f).ReadString('\n')
-		if err = errors.Join(err, f.Close()); err != nil || strings.TrimSpace(head) != strings.Join(EventColumns, ",") {
+		head = strings.TrimSpace(head)
+		if err = errors.Join(err, f.Close()); err != nil || head != strings.Join(EventColumns, ",") &&
+			head != strings.Join(EventColumns[:anomalyColumns], ",") {
 			return nil, fmt.Errorf(
 				"%s exists already and vigil did not write it: move it elsewhere, or write the scores to another "+
 					"folder", path)
@@ -148,11 +160,15 @@ func CreateEvents(scores string) (*Table, error) {
 
 // AddEvent adds an event that has ended.
 func (t *Table) AddEvent(video string, a alerts.Alert) {
+	var measured [3]string
+	if m := a.Measurement; m != nil {
+		measured = [3]string{number(m.PeakError), number(m.PeakRegularity), number(m.Threshold)}
+	}
 	t.row(textCell(video), textCell(a.ID), textCell(a.Camera), strconv.FormatUint(a.Start.Frame, 10),
 		strconv.FormatUint(a.Peak.Frame, 10),
 		strconv.FormatUint(a.End.Frame, 10), seconds(a.Start.StreamSeconds), seconds(a.End.StreamSeconds),
-		number(a.PeakError), number(a.PeakRegularity), number(a.Threshold), textCell(strings.Join(a.Zones, " ")),
-		textCell(string(a.EndReason)))
+		measured[0], measured[1], measured[2], textCell(strings.Join(a.Zones, " ")),
+		textCell(string(a.EndReason)), textCell(string(a.Kind)), textCell(a.Reason))
 }
 
 // textCell is a text that neither a spreadsheet takes for a formula nor a terminal for a control sequence: where it

@@ -56,6 +56,12 @@ type Camera struct {
 	// PartialClips scores clips of fewer than 16 pictures; see preprocess.WindowConfig.
 	PartialClips bool
 
+	// AlwaysTrusted does not judge whether the camera is covered or moved, even if its calibration has a Reference.
+	AlwaysTrusted bool
+	// OnPicture is called in the reader's goroutine with each picture and its stream time; gap says that it does not
+	// follow the one before. Its Gray is valid during the call. It may be nil.
+	OnPicture func(pic *video.Picture, at time.Duration, gap bool)
+
 	Mask     []geometry.Polygon
 	Zones    []detect.Zone
 	Detector detect.Config

@@ -14,6 +14,7 @@ type counters struct {
 	frames, missing, used, unused, lost, gaps, repaired   atomic.Uint64
 	due, incomplete, scored                               atomic.Uint64
 	unscorable, dropped, events, held, openings, failures atomic.Uint64
+	untrusted                                             atomic.Uint64
 	pauses                                                atomic.Uint64
 	info                                                  atomic.Pointer[video.Info]
 	rates                                                 atomic.Pointer[Rates]
@@ -47,12 +48,14 @@ type Stats struct {
 	Pending    uint64 // made, not scored yet
 	Clips      uint64 // made: Due without Incomplete
 
-	Events   uint64 // started
-	Held     uint64 // events that would have started if the calibration had fitted
-	Paused   uint64 // number of turns for which the camera was paused for overload, each ten seconds long
-	Openings uint64 // of the source
-	Failures uint64 // of the source
-	Rates    Rates  // of the longest opening
+	Events uint64 // started
+	// Held counts the events that would have started if the calibration had fitted and the camera could have been
+	// trusted; Untrusted how often it could not be.
+	Held, Untrusted uint64
+	Paused          uint64 // number of turns for which the camera was paused for overload, each ten seconds long
+	Openings        uint64 // of the source
+	Failures        uint64 // of the source
+	Rates           Rates  // of the longest opening
 	// State is the camera's state, Since its start, and States how often each state was entered.
 	State  alerts.State
 	Since  time.Time
@@ -74,7 +77,8 @@ func (r *reader) snapshot() Stats {
 		Incomplete: c.incomplete.Load(), Due: c.due.Load(),
 		Used: c.used.Load(), Unused: c.unused.Load(), Lost: c.lost.Load(), Frames: c.frames.Load(),
 		Missing: c.missing.Load(), Gaps: c.gaps.Load(), Repaired: c.repaired.Load(),
-		Events: c.events.Load(), Held: c.held.Load(), Paused: c.pauses.Load(), Openings: c.openings.Load(),
+		Events: c.events.Load(), Held: c.held.Load(), Untrusted: c.untrusted.Load(), Paused: c.pauses.Load(),
+		Openings: c.openings.Load(),
 		Failures: c.failures.Load(),
 		Rates:    *rates,
 	}
@@ -91,7 +95,7 @@ func (s Stats) args() []any {
 		"repaired", s.Repaired,
 		"clips_due", s.Due, "incomplete", s.Incomplete, "scored", s.Scored, "clips_skipped", s.Skipped, "paused",
 		s.Paused, "unscorable", s.Unscorable,
-		"dropped", s.Dropped, "events", s.Events, "alerts_held", s.Held,
+		"dropped", s.Dropped, "events", s.Events, "alerts_held", s.Held, "untrusted", s.Untrusted,
 	}
 }
 

@@ -34,13 +34,17 @@ type health struct {
 	failingSince time.Time
 
 	failure errcode.Code // of the source's latest error
+	// remark is the detail of a live camera that lacks something, and remarkCode its code; "" for none.
+	remark     string
+	remarkCode errcode.Code
 }
 
 // stateCodes are the codes of the states that are not an error.
 var stateCodes = map[alerts.State]errcode.Code{
 	alerts.StateStalled: errcode.CameraNoPicture, alerts.StateFrozen: errcode.CameraFrozen,
 	alerts.StateSizeMismatch: errcode.CameraSizeMismatch, alerts.StateRateMismatch: errcode.CameraRateMismatch,
-	alerts.StateNoClips: errcode.CameraNoClips, alerts.StateUnscorable: errcode.CameraUnscorable,
+	alerts.StateUntrusted: errcode.CameraUntrusted,
+	alerts.StateNoClips:   errcode.CameraNoClips, alerts.StateUnscorable: errcode.CameraUnscorable,
 	alerts.StatePausedOverload: errcode.CameraOverloaded,
 }
 
@@ -49,13 +53,16 @@ func (h *health) code() errcode.Code {
 	if h.state == alerts.StateFailing || h.state == alerts.StateFailed {
 		return h.failure
 	}
+	if h.state == alerts.StateLive && h.remark != "" {
+		return h.remarkCode
+	}
 	return stateCodes[h.state]
 }
 
 // notable are the states that notes can have, by priority.
 var notable = []alerts.State{
-	alerts.StatePausedOverload, alerts.StateNoClips, alerts.StateUnscorable, alerts.StateSizeMismatch,
-	alerts.StateRateMismatch, alerts.StateDisarmed,
+	alerts.StatePausedOverload, alerts.StateNoClips, alerts.StateUnscorable, alerts.StateUntrusted,
+	alerts.StateSizeMismatch, alerts.StateRateMismatch, alerts.StateDisarmed,
 }
 
 // set sets the state of the source. The reason is shown to people, so it must not contain credentials.
@@ -109,6 +116,7 @@ func (h *health) hasNote(state alerts.State) bool {
 func (h *health) update(why string) {
 	state := h.source
 	if state == alerts.StateLive {
+		why = h.remark
 		for _, s := range notable {
 			if h.notes[s] != "" {
 				state, why = s, h.notes[s]
@@ -171,6 +179,9 @@ func (h *health) logChange(before alerts.State, lasted time.Duration) {
 		h.log.Log(context.Background(), h.level(slog.LevelWarn),
 			"the calibration does not fit, alerts are held until it does",
 			"state", h.state, "detail", h.reason, errcode.Key, cmp.Or(h.code(), errcode.CameraFailed))
+	case alerts.StateUntrusted:
+		h.log.Warn("camera cannot be trusted, alerts of events are held until it can", "state", h.state,
+			"detail", h.reason, errcode.Key, h.code())
 	case alerts.StateNoClips, alerts.StateUnscorable:
 		h.log.Log(context.Background(), h.level(slog.LevelWarn), "camera delivers pictures but is not monitored",
 			"state",

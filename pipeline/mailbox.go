@@ -35,12 +35,33 @@ type slot struct {
 
 	ending      alerts.EndReason // end of the stream; taken after the cuboid that was pending then
 	endingFirst bool             // pending was put after the stream had ended and restarted
+
+	changes []slotChange // whether the camera can be trusted, the oldest first
 }
 
-// item is a cuboid, or the end of a camera's stream.
+// slotChange is a trustChange, with whether it came after the slot's ending and after its pending cuboid.
+type slotChange struct {
+	trustChange
+	afterEnding, afterPending bool
+}
+
+// changeDue reports whether the oldest change is the next item of the slot.
+func (s *slot) changeDue() bool {
+	return len(s.changes) > 0 && !(s.ending != "" && s.changes[0].afterEnding) && !s.changes[0].afterPending
+}
+
+// pendingGone records that the pending cuboid was taken or replaced.
+func (s *slot) pendingGone() {
+	for i := range s.changes {
+		s.changes[i].afterPending = false
+	}
+}
+
+// item is a cuboid, a change of a camera's trust, or the end of its stream.
 type item struct {
 	camera int
-	cuboid *video.Cuboid // nil: the stream ended
+	cuboid *video.Cuboid // nil: the stream ended, or trust
+	trust  *trustChange  // nil: the stream ended, or a cuboid
 	held   bool          // the cuboid is scored but raises no event: the calibration does not fit it
 	ending alerts.EndReason
 	put    time.Time     // time of put
@@ -83,6 +104,7 @@ func (m *mailbox) buffer(camera int, must bool) *video.Cuboid {
 		s.gap = s.gap || c.Gap
 		s.pending, s.endingFirst = nil, false
 		s.skipped++
+		s.pendingGone()
 		return c
 	}
 	s.buffers++
@@ -97,6 +119,7 @@ func (m *mailbox) put(camera int, c *video.Cuboid, held bool) {
 	s := &m.slots[camera]
 	if s.pending != nil {
 		s.skipped++
+		s.pendingGone()
 		// If the first cuboid after a gap is skipped, the next one follows the gap.
 		c.Gap = c.Gap || s.pending.Gap
 		s.free = append(s.free, s.pending)
@@ -136,8 +159,23 @@ func (m *mailbox) end(camera int, reason alerts.EndReason) {
 		s.skipped++
 		s.free = append(s.free, s.pending)
 		s.pending, s.endingFirst = nil, false
+		s.pendingGone()
+	}
+	if s.ending != "" {
+		for i := range s.changes {
+			s.changes[i].afterEnding = false // the first end is replaced
+		}
 	}
 	s.ending = reason
+	m.mu.Unlock()
+	signal(m.ready)
+}
+
+// changeTrust reports a change of whether the camera can be trusted.
+func (m *mailbox) changeTrust(camera int, change trustChange) {
+	m.mu.Lock()
+	s := &m.slots[camera]
+	s.changes = append(s.changes, slotChange{change, s.ending != "", s.pending != nil})
 	m.mu.Unlock()
 	signal(m.ready)
 }
@@ -169,6 +207,11 @@ func (m *mailbox) poll() (p item, ok, closed bool) {
 		camera := (m.next + i) % len(m.slots)
 		s := &m.slots[camera]
 		switch {
+		case s.changeDue():
+			p := item{camera: camera, trust: &s.changes[0].trustChange}
+			s.changes = s.changes[1:]
+			m.next = camera + 1
+			return p, true, false
 		case s.ending != "" && (s.pending == nil || s.endingFirst):
 			p := item{camera: camera, ending: s.ending}
 			s.ending, s.endingFirst = "", false
@@ -189,7 +232,8 @@ func (m *mailbox) tryTake(wanted func(camera int) bool) (item, bool) {
 	defer m.mu.Unlock()
 	for i := range m.slots {
 		camera := (m.next + i) % len(m.slots)
-		if s := &m.slots[camera]; s.pending != nil && (s.ending == "" || !s.endingFirst) && wanted(camera) {
+		if s := &m.slots[camera]; s.pending != nil && (s.ending == "" || !s.endingFirst) &&
+			!s.changeDue() && wanted(camera) {
 			m.next = camera + 1
 			return m.claim(camera), true
 		}
@@ -202,6 +246,7 @@ func (m *mailbox) claim(camera int) item {
 	s := &m.slots[camera]
 	p := item{camera: camera, cuboid: s.pending, held: s.held, put: s.since, waited: time.Since(s.since)}
 	s.pending = nil
+	s.pendingGone()
 	signal(s.space)
 	return p
 }

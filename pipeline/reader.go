@@ -33,6 +33,7 @@ type reader struct {
 	last             video.Picture
 	notes            map[string]bool    // logged so far
 	fit              *fit               // nil without a calibration
+	trust            *trust             // nil for a camera that is not judged
 	sinceClip        clipless           // since the last clip
 	armedCheckedAt   int64              // second of the last check of Armed
 	windowStats      preprocess.Stats   // of the window, before its latest picture
@@ -45,16 +46,26 @@ type reader struct {
 	uptime           time.Duration      // how long the latest opening delivered pictures
 }
 
-func newReader(c Camera, index int, box *mailbox, log *slog.Logger, publish *thread.Queue) *reader {
+func newReader(c Camera, index int, box *mailbox, log *slog.Logger, publish *thread.Queue) (*reader, error) {
+	judge, err := newTrust(&c)
+	if err != nil {
+		return nil, fmt.Errorf("camera %s: %w", c.Name, err)
+	}
 	r := &reader{
-		Camera: c, index: index, box: box, log: log,
+		Camera: c, index: index, box: box, log: log, trust: judge,
 		health: &health{camera: c.Name, log: log, publish: publish},
 	}
 	if cal := c.Threshold.Calibration; cal != nil {
 		r.fit = &fit{key: cal.Key, live: c.Live}
+		if cal.Reference == nil && !c.AlwaysTrusted {
+			r.health.remark, r.health.remarkCode = noReference, errcode.CalibrationNoReference
+		}
 	}
-	return r
+	return r, nil
 }
+
+// noReference is the remark of a camera whose calibration has no Reference.
+const noReference = "whether it is covered or moved is not checked: calibrate again"
 
 // run reads until ctx is done or a recording ends. It returns an error for a recording that could not be read to its
 // end, or that its calibration does not fit; a live source that fails is reopened, forever.
@@ -207,7 +218,13 @@ func (r *reader) push(ctx context.Context, window *preprocess.Window, pic video.
 		r.cuboid = r.box.buffer(r.index, window.Due())
 	}
 	complete := window.Push(pic, r.cuboid)
+	gap := window.Stats().Gaps != r.windowStats.Gaps
 	r.observe(window, &pic, before)
+	at := pic.PTS + r.offset
+	if r.OnPicture != nil {
+		r.OnPicture(&pic, at, gap)
+	}
+	r.checkTrust(&pic, at, gap)
 	if !complete {
 		r.noClip(&pic)
 		return nil

@@ -73,7 +73,10 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 		if scorers[cam.Model] == nil {
 			scorers[cam.Model] = cam.Model.NewBatch(opts.Threads)
 		}
-		readers[i] = newReader(cam, i, box, log.With("camera", cam.Name), pub)
+		var err error
+		if readers[i], err = newReader(cam, i, box, log.With("camera", cam.Name), pub); err != nil {
+			return nil, err
+		}
 		s.cameras = append(s.cameras, newCameraState(readers[i], scorers[cam.Model]))
 	}
 

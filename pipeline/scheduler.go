@@ -48,6 +48,7 @@ type cameraState struct {
 	heatUnsent  bool           // no message has carried heat yet
 	lastClip    detect.Clip
 	shadow      *detect.Detector // counts events while alerts are held; nil otherwise
+	untrusted   untrusted
 	unscorable  unscorableClips
 }
 
@@ -60,8 +61,15 @@ func (s *scheduler) run(ctx context.Context) {
 			return
 		}
 		c := s.cameras[p.camera]
-		if p.cuboid == nil {
+		switch {
+		case p.trust != nil:
+			s.handleTrust(c, *p.trust)
+			continue
+		case p.cuboid == nil:
 			s.close(c, p.ending)
+			if p.ending != alerts.EndUnwatched {
+				c.untrusted = untrusted{} // a stream that is opened again is judged anew
+			}
 			continue
 		}
 		s.fillBatch(p)
@@ -96,6 +104,12 @@ func (s *scheduler) fillBatch(p item) {
 
 // close ends the camera's open event, if any, and resets its detector.
 func (s *scheduler) close(c *cameraState, reason alerts.EndReason) {
+	s.closeAnomaly(c, reason)
+	s.endUntrusted(c, reason)
+}
+
+// closeAnomaly is close for an event in the scene.
+func (s *scheduler) closeAnomaly(c *cameraState, reason alerts.EndReason) {
 	c.shadow = nil
 	c.adaptGap()
 	if change, ep := c.detector.Close(); change == detect.Ended {
@@ -129,6 +143,8 @@ func (s *scheduler) score() {
 // handleClip publishes a scored clip and updates its camera's event.
 func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 	c.reader.stats.scored.Add(1)
+	asTrusted := clip
+	isUntrusted := c.judgeClip(&clip)
 	if s.onClip != nil {
 		s.onClip(clip)
 	}
@@ -138,6 +154,7 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 	errs := clip.Map
 	clip.Map, clip.Readings[0].Cells, clip.Readings[1].Cells = nil, nil, nil
 	c.lastClip = clip
+	s.updateUntrusted(c, clip.Last.Wall)
 	if !c.reader.Threshold.set() {
 		return
 	}
@@ -145,8 +162,12 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 		s.close(c, alerts.EndDisarmed)
 		return
 	}
+	if isUntrusted {
+		s.hold(c, asTrusted, alerts.EndUntrusted)
+		return
+	}
 	if clip.Held {
-		s.hold(c, clip)
+		s.hold(c, clip, alerts.EndMismatch)
 		return
 	}
 	c.shadow = nil
@@ -169,12 +190,12 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 	}
 }
 
-// hold handles a clip that the calibration does not fit: an open event is ended, and events that would start are only
-// counted.
-func (s *scheduler) hold(c *cameraState, clip detect.Clip) {
+// hold handles a clip that the calibration does not fit, or that cannot be trusted: an open event is ended for that
+// reason, and events that would start are only counted.
+func (s *scheduler) hold(c *cameraState, clip detect.Clip, reason alerts.EndReason) {
 	c.adaptGap()
 	if c.shadow == nil {
-		s.close(c, alerts.EndMismatch)
+		s.closeAnomaly(c, reason)
 		c.shadow = detect.NewDetector(c.reader.Detector)
 	}
 	if change, _ := c.shadow.Push(clip); change == detect.Started {
@@ -261,7 +282,7 @@ func (c *cameraState) scoreMessage(clip detect.Clip) alerts.Score {
 		Camera: clip.Camera, Frame: clip.Centre.Frame, StreamSeconds: clip.Centre.PTS.Seconds(), Wall: clip.Centre.Wall,
 		Error: clip.Error, ClipsSkipped: c.reader.box.skipped(c.reader.index),
 	}
-	if c.reader.Threshold.set() && !clip.Held {
+	if c.reader.Threshold.set() && !clip.Held && clip.Untrusted == "" {
 		s.Regularity, s.Cause = &clip.Regularity, string(clip.Cause)
 	}
 	s.Motion, s.Appearance = c.readings(&clip)
@@ -273,7 +294,8 @@ func (c *cameraState) readings(clip *detect.Clip) (motion, appearance *alerts.Re
 	for _, r := range clip.Readings {
 		out := &alerts.Reading{Error: r.Error}
 		for _, s := range c.scales {
-			if (s.Measure == r.Measure || s.Measure == "" && r.Measure == c.measures[0]) && !clip.Held {
+			if (s.Measure == r.Measure || s.Measure == "" && r.Measure == c.measures[0]) && !clip.Held &&
+				clip.Untrusted == "" {
 				v := detect.Regularity(r.Error, s.Lo, s.Theta)
 				out.Regularity = &v
 			}
@@ -301,31 +323,35 @@ func (c *cameraState) scaleOf(m detect.Measure) detect.Scale {
 // alert returns the content that all messages about an event share; clip is the latest one.
 func (c *cameraState) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
 	scale := c.scaleOf(ep.Peak.Cause)
+	a := c.about(clip.Width, clip.Height)
+	a.Kind, a.Zones, a.Boxes, a.GapBefore = alerts.KindAnomaly, ep.Zones, ep.Peak.Boxes, ep.Start.Gap
+	a.Start, a.Peak = moment(ep.Start.ScoredFrom), moment(ep.Peak.ScoredCentre)
+	a.DurationSeconds = max(0, (ep.End.Last.PTS - ep.Start.ScoredFrom.PTS).Seconds())
+	a.Measurement = &alerts.Measurement{
+		Error: clip.Error, Regularity: clip.Regularity, PeakError: ep.Peak.Error,
+		PeakRegularity: ep.Peak.Regularity,
+		Lo:             scale.Lo, Threshold: scale.Theta, Severity: alerts.Severity(ep.Peak.Regularity),
+		Cause: string(ep.Peak.Cause),
+	}
+	a.Motion, a.Appearance = c.readings(&clip)
+	a.Latency = &alerts.Latency{
+		CaptureMS: alerts.Milliseconds(clip.Capture), QueueMS: alerts.Milliseconds(clip.Queue),
+		ScoreMS: alerts.Milliseconds(clip.Score),
+	}
+	return a
+}
+
+// about returns what all messages of the camera share; the source's pictures have this size.
+func (c *cameraState) about(width, height int) alerts.Alert {
+	m := c.reader.Model
 	a := alerts.Alert{
-		SchemaVersion: alerts.SchemaVersion, Kind: alerts.KindAnomaly, Camera: c.reader.Name,
-		Zones: ep.Zones, Boxes: ep.Peak.Boxes, Start: moment(ep.Start.ScoredFrom), Peak: moment(ep.Peak.ScoredCentre),
-		DurationSeconds: max(0, (ep.End.Last.PTS - ep.Start.ScoredFrom.PTS).Seconds()),
-		Measurement: &alerts.Measurement{
-			Error: clip.Error, Regularity: clip.Regularity, PeakError: ep.Peak.Error,
-			PeakRegularity: ep.Peak.Regularity,
-			Lo:             scale.Lo, Threshold: scale.Theta, Severity: alerts.Severity(ep.Peak.Regularity),
-			Cause: string(ep.Peak.Cause),
-		},
-		Model: alerts.Model{
-			Name: c.reader.Model.Name(), Version: c.reader.Model.Version(),
-			Hash: c.reader.Model.Hash(),
-		},
-		Source:    alerts.Source{Width: clip.Width, Height: clip.Height},
-		GapBefore: ep.Start.Gap,
-		Latency: &alerts.Latency{
-			CaptureMS: alerts.Milliseconds(clip.Capture), QueueMS: alerts.Milliseconds(clip.Queue),
-			ScoreMS: alerts.Milliseconds(clip.Score),
-		},
+		SchemaVersion: alerts.SchemaVersion, Camera: c.reader.Name,
+		Model:  alerts.Model{Name: m.Name(), Version: m.Version(), Hash: m.Hash()},
+		Source: alerts.Source{Width: width, Height: height},
 	}
 	if info := c.reader.stats.info.Load(); info != nil {
 		a.Source.FPS = info.FPS
 	}
-	a.Motion, a.Appearance = c.readings(&clip)
 	if cal := c.reader.Threshold.Calibration; cal != nil {
 		a.CalibrationID = cal.ID
 	}

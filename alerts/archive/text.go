@@ -27,7 +27,7 @@ func Line(a alerts.Alert) string {
 		fmt.Fprintf(&b, "  %s", terminal.Printable(strings.Join(a.Zones, ", ")))
 	}
 	if a.Kind != alerts.KindAnomaly {
-		fmt.Fprintf(&b, "  %s", terminal.Printable(string(a.Kind)))
+		fmt.Fprintf(&b, "  %s", terminal.Printable(kindText(a)))
 	}
 	if m := a.Measurement; m != nil {
 		fmt.Fprintf(&b, "  peak %.4g of %.4g", m.PeakError, m.Threshold)
@@ -37,6 +37,14 @@ func Line(a alerts.Alert) string {
 		fmt.Fprintf(&b, "  %s", terminal.Printable(string(a.EndReason)))
 	}
 	return b.String()
+}
+
+// kindText is an alert's kind with its reason, as "untrusted: covered".
+func kindText(a alerts.Alert) string {
+	if a.Reason == "" {
+		return string(a.Kind)
+	}
+	return string(a.Kind) + ": " + a.Reason
 }
 
 // WriteTable writes a row for each alert, below a header if there are any.
@@ -59,7 +67,7 @@ func (e Entry) row(digits int) []string {
 		state = string(a.EndReason)
 	}
 	if a.Kind != alerts.KindAnomaly {
-		state = string(a.Kind) + ", " + state
+		state = kindText(a) + ", " + state
 	}
 	if e.Ack != nil {
 		state += ", " + map[bool]string{true: "normal", false: "seen"}[e.Ack.Normal] + " (" + e.Ack.By + ")"
@@ -112,7 +120,7 @@ func (r *Record) String() string {
 		return fmt.Sprintf("%s  second %.1f  frame %d", m.Wall.Local().Format("2006-01-02 15:04:05.000"),
 			m.StreamSeconds, m.Frame)
 	}
-	line("alert", "%s  %s", a.ID, a.Kind)
+	line("alert", "%s  %s", a.ID, kindText(a))
 	line("camera", "%s  %dx%d", a.Camera, a.Source.Width, a.Source.Height)
 	if len(a.Zones) > 0 {
 		line("zones", "%s", strings.Join(a.Zones, ", "))

@@ -249,6 +249,38 @@ func TestEventEvidence(t *testing.T) {
 	}
 }
 
+// An untrusted camera shows what it saw before and what it shows, and again when the reason changes.
+func TestUntrustedEvidence(t *testing.T) {
+	store := &memoryStore{}
+	m := startMaker(t, Options{Store: store})
+	r := newTestMedia(t, 18)
+	for _, c := range []struct {
+		before     thread.Before
+		first, kin string
+	}{
+		{thread.Before{Frame: 200}, "before 1280x721 at 200", "image/jpeg"},
+		{thread.Before{View: []byte("a picture")}, "before 32x32 at 250", "image/png"},
+	} {
+		a := event(alerts.NewID(), alerts.PhaseStart)
+		a.Kind, a.Reason = alerts.KindUntrusted, "covered"
+		m.Submit(thread.Request{Alert: a, Side: 32, Media: r, Before: c.before})
+		f := nextResult(t, m)
+		if len(f.Items) == 1 {
+			f = nextResult(t, m)
+		}
+		if got := describeItems(f.Items); got != c.first+", snapshot 1280x721 at 300" ||
+			f.Items[0].MediaType != c.kin {
+			t.Errorf("found %s of %s", got, f.Items[0].MediaType)
+		}
+		a.Phase, a.Reason, a.Peak.Frame = alerts.PhaseUpdate, "moved", 350
+		m.Submit(thread.Request{Alert: a, Side: 32, Media: r})
+		f = nextResult(t, m)
+		if got := describeItems(f.Items); got != c.first+", snapshot 1280x721 at 350" {
+			t.Errorf("after another reason found %s", got)
+		}
+	}
+}
+
 // A clip that becomes ready exactly at the end of its event is in the last Result.
 func TestClipReadyAtEnd(t *testing.T) {
 	enc := &countingEncoder{hold: make(chan struct{})}

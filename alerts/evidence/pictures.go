@@ -80,7 +80,11 @@ func (m *Maker) handle(s thread.Request) {
 		m.jobs[a.ID] = j
 		m.mu.Unlock()
 	}
-	if s.Heat != nil && (j.snapshotFrame == 0 || j.snapshotFrame != a.Peak.Frame) {
+	switch another := j.snapshotFrame == 0 || j.snapshotFrame != a.Peak.Frame; {
+	case a.Kind == alerts.KindUntrusted && a.Phase != alerts.PhaseEnd && another:
+		m.showBefore(j, s)
+		m.takeSnapshot(j, s)
+	case s.Heat != nil && another:
 		m.makePictures(j, s)
 	}
 	switch {
@@ -106,31 +110,16 @@ func (m *Maker) end(j *job, s thread.Request) {
 // makePictures takes the snapshot and draws the heat map over it.
 func (m *Maker) makePictures(j *job, s thread.Request) {
 	a := s.Alert
-	ctx, cancel := context.WithTimeout(m.ctx, stillTimeout)
-	defer cancel()
-	shot, full, err := s.Media.Still(ctx, a.Peak.Frame)
-	if err != nil {
-		m.warn("snapshot", a, err)
-		return
-	}
-	img, err := decode(shot)
-	if err != nil {
-		m.warn("snapshot", a, err)
-		return
-	}
-	e := alerts.Evidence{
-		Kind: alerts.EvidenceSnapshot, MediaType: "image/jpeg", Name: fmt.Sprintf("%s/snapshot-%d.jpg", a.ID,
-			a.Peak.Frame),
-		Width: img.Bounds().Dx(), Height: img.Bounds().Dy(), Frame: a.Peak.Frame, Reduced: !full,
-	}
-	snapshot, err := m.put(e, shot)
-	if err != nil {
-		m.warn("snapshot", a, err)
+	snapshot, img, ok := m.still(s, alerts.EvidenceSnapshot, a.Peak.Frame)
+	if !ok {
 		return
 	}
 	j.snapshotFrame = a.Peak.Frame
+	e := snapshot
+	e.Bucket, e.Bytes, e.SHA256 = "", 0, ""
 	e.Kind, e.Name = alerts.EvidenceHeatMap, fmt.Sprintf("%s/heatmap-%d.jpg", a.ID, a.Peak.Frame)
 	var b bytes.Buffer
+	var err error
 	if err = jpeg.Encode(&b, Overlay(img, s.Heat, s.Side, a.Boxes), &jpeg.Options{Quality: quality}); err == nil {
 		e, err = m.put(e, b.Bytes())
 	}
@@ -140,6 +129,59 @@ func (m *Maker) makePictures(j *job, s thread.Request) {
 		return
 	}
 	m.addItems(j, snapshot, e)
+}
+
+// still stores the camera's picture of a frame as a piece of evidence, and logs where it cannot.
+func (m *Maker) still(s thread.Request, kind alerts.EvidenceKind, frame uint64) (alerts.Evidence, image.Image, bool) {
+	ctx, cancel := context.WithTimeout(m.ctx, stillTimeout)
+	defer cancel()
+	e := alerts.Evidence{
+		Kind: kind, MediaType: "image/jpeg", Name: fmt.Sprintf("%s/%s-%d.jpg", s.Alert.ID, kind, frame), Frame: frame,
+	}
+	shot, full, err := s.Media.Still(ctx, frame)
+	if err != nil {
+		m.warn(string(kind), s.Alert, err)
+		return e, nil, false
+	}
+	img, err := decode(shot)
+	if err == nil {
+		e.Width, e.Height, e.Reduced = img.Bounds().Dx(), img.Bounds().Dy(), !full
+		e, err = m.put(e, shot)
+	}
+	if err != nil {
+		m.warn(string(kind), s.Alert, err)
+		return e, nil, false
+	}
+	return e, img, true
+}
+
+// takeSnapshot stores what an untrusted camera shows.
+func (m *Maker) takeSnapshot(j *job, s thread.Request) {
+	if e, _, ok := m.still(s, alerts.EvidenceSnapshot, s.Alert.Peak.Frame); ok {
+		j.snapshotFrame = e.Frame
+		m.addItems(j, e)
+	}
+}
+
+// showBefore stores what an untrusted camera showed before, or the view of the place that was learned.
+func (m *Maker) showBefore(j *job, s thread.Request) {
+	switch before := s.Before; {
+	case before.View != nil:
+		e := alerts.Evidence{
+			Kind: alerts.EvidenceBefore, MediaType: "image/png", Name: s.Alert.ID + "/before.png",
+			Width: s.Side, Height: s.Side, Frame: s.Alert.Start.Frame, Reduced: true,
+		}
+		e, err := m.put(e, before.View)
+		if err != nil {
+			m.warn(string(e.Kind), s.Alert, err)
+			return
+		}
+		m.addItems(j, e)
+	case before.Frame > 0:
+		if e, _, ok := m.still(s, alerts.EvidenceBefore, before.Frame); ok {
+			m.addItems(j, e)
+		}
+	}
 }
 
 // decode reads a JPEG within maxSide and maxArea.

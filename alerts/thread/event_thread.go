@@ -44,7 +44,7 @@ func (q *Queue) offerEvidence(m Message, a alerts.Alert) bool {
 	if q.evidence == nil || m.Media == nil {
 		return false
 	}
-	return q.evidence.Submit(Request{Alert: a, Heat: m.Heat, Side: m.Side, Media: m.Media})
+	return q.evidence.Submit(Request{Alert: a, Heat: m.Heat, Side: m.Side, Media: m.Media, Before: m.Before})
 }
 
 // publish sends the next message of an event.

@@ -25,6 +25,14 @@ type Request struct {
 	Heat  []float32
 	Side  int
 	Media Media // may be nil
+	// Before is for the start of kind untrusted.
+	Before Before
+}
+
+// Before is what an untrusted camera showed before: a frame, or where none was seen the learned View, a PNG.
+type Before struct {
+	Frame uint64
+	View  []byte
 }
 
 // Result is all evidence of an event made so far.

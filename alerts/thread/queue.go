@@ -50,6 +50,7 @@ type Message struct {
 	Heat        []float32 // error map of a new peak
 	Side        int
 	Media       Media         // may be nil
+	Before      Before        // for the start of kind untrusted
 	UpdateEvery time.Duration // minimum interval of updates
 	QueuedAt    time.Time
 }
@@ -130,6 +131,9 @@ func (q *Queue) notify(a alerts.Alert) {
 		q.onAlert(a)
 	}
 	args := []any{"camera", a.Camera, "phase", a.Phase, "id", a.ID, "seq", a.Seq}
+	if a.Kind != alerts.KindAnomaly {
+		args = append(args, "kind", a.Kind, "reason", a.Reason)
+	}
 	if r := a.Measurement; r != nil {
 		args = append(args, "regularity", r.Regularity, "peak", r.PeakError, "threshold", r.Threshold)
 	}
@@ -215,6 +219,9 @@ func (q *Queue) Run(ctx context.Context) error {
 func (q *Queue) handle(ctx context.Context, m Message) {
 	if s := q.threads[m.Alert.Camera]; s != nil && s.heldEnd != nil {
 		s.queuedBehind = append(s.queuedBehind, m)
+		if m.Alert.Kind == alerts.KindUntrusted && m.Alert.Phase == alerts.PhaseStart {
+			q.publishEnd(s) // that a camera was covered does not wait for the clip of what it saw before
+		}
 		return
 	}
 	s := q.thread(m.Alert)

@@ -67,6 +67,40 @@ func TestHeldEndDelaysOnlyItsCamera(t *testing.T) {
 	})
 }
 
+// That a camera cannot be trusted is not held back by the end of an event that waits for its clip.
+func TestUntrustedDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l threadtest.Store
+		began := time.Now()
+		var order []string
+		p := thread.NewQueue(thread.Options{
+			Publisher: &l, Evidence: threadtest.NewEvidence(time.Hour), Cameras: 1,
+			Log: slog.New(slog.DiscardHandler), OnAlert: func(a alerts.Alert) {
+				order = append(order, fmt.Sprintf("%s:%s after %v", a.ID, a.Phase, time.Since(began).Round(time.Second)))
+			},
+		})
+		done := make(chan error, 1)
+		go func() { done <- p.Run(t.Context()) }()
+		for _, a := range []alerts.Alert{
+			{ID: "a", Phase: alerts.PhaseStart, Kind: alerts.KindAnomaly},
+			{ID: "a", Phase: alerts.PhaseEnd, Kind: alerts.KindAnomaly},
+			{ID: "b", Phase: alerts.PhaseStart, Kind: alerts.KindUntrusted},
+		} {
+			a.Camera = "gate"
+			p.Enqueue(thread.Message{Alert: a, Media: threadtest.NoMedia{}, QueuedAt: time.Now()})
+		}
+		time.Sleep(time.Minute)
+		p.Close()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(order, ", "); got != "a:start after 0s, a:update after 0s, a:end after 0s, "+
+			"b:start after 0s, b:update after 0s" {
+			t.Errorf("published %s", got)
+		}
+	})
+}
+
 // An end that waited long enough lists its clip as pending, if the program keeps running.
 func TestEndListsPendingEvidence(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"vigil/geometry"
 	"vigil/internal/errcode"
 	"vigil/internal/progress"
 	"vigil/pipeline"
@@ -41,6 +42,9 @@ func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Wri
 	c := o.Record
 	c.Key.Width, c.Key.Height, c.Key.FPS = s.normal.width, s.normal.height, s.normal.fps()
 	c.Made, c.Excluded = time.Now().UTC().Truncate(time.Second), s.normal.left
+	if c.Reference, err = s.view.Reference(); err != nil {
+		fmt.Fprintf(w, "calibrate: whether the camera is covered or moved will not be checked: %v\n", err)
+	}
 	return calibrate.Fit(c, &s.normal.clips)
 }
 
@@ -50,6 +54,7 @@ type calibrator struct {
 	w      io.Writer
 	bar    *progress.Bar
 	normal normalVideo // of all sources
+	view   *calibrate.ViewLearner
 }
 
 // scoreAll scores all sources. One that cannot be read to its end is left out with a warning; it is an error if all
@@ -93,6 +98,11 @@ func (s *calibrator) score(ctx context.Context, rec Recording) (one *normalVideo
 	}
 	// Partial clips are few, and would not be comparable.
 	cam.PartialClips = false
+	if side := cam.Model.Spec().Side; s.view == nil {
+		s.view = calibrate.NewViewLearner(side, geometry.IgnoreMask(cam.Mask, side))
+	}
+	s.view.NewRecording()
+	cam.OnPicture = s.view.Add
 	var log *slog.Logger // nil for a recording, whose errors are reported at its end
 	watch := ctx
 	if cam.Live {

@@ -84,7 +84,7 @@ func (r *Replay) replay(ctx context.Context, one Recording, bar *progress.Bar) e
 	}
 	result := VideoResult{
 		Video: one.Name, Frames: stats[0].Frames, Clips: stats[0].Scored, Events: stats[0].Events,
-		Unscorable: stats[0].Unscorable,
+		Unscorable: stats[0].Unscorable, Untrusted: stats[0].Untrusted, Held: stats[0].Held,
 	}
 	if err == nil {
 		result.Source, result.Seen = stats[0].Rates.Source, stats[0].Rates.Seen

@@ -21,6 +21,9 @@ type VideoResult struct {
 	Source float64 `json:"source_fps,omitempty"` // frames per second of the recording
 	Seen   float64 `json:"fps,omitempty"`        // frames per second that the model saw
 	Error  string  `json:"error,omitempty"`
+	// Untrusted is how often the camera could not be trusted, Held how many events would have started meanwhile.
+	Untrusted uint64 `json:"untrusted,omitempty"`
+	Held      uint64 `json:"alerts_held,omitempty"`
 	// Unscorable are the clips that could not be scored.
 	Unscorable uint64 `json:"unscorable,omitempty"`
 }
@@ -34,6 +37,8 @@ func (r Results) Sum() (sum VideoResult) {
 		sum.Frames += v.Frames
 		sum.Clips += v.Clips
 		sum.Events += v.Events
+		sum.Untrusted += v.Untrusted
+		sum.Held += v.Held
 	}
 	return sum
 }
@@ -62,6 +67,10 @@ func (r Results) Print(out io.Writer, took time.Duration) error {
 	sum, seconds := r.Sum(), took.Seconds()
 	fmt.Fprintf(out, "%d videos, %d frames, %d clips, %d events in %.1f s: %.0f frames/s, %.1f clips/s\n", len(r),
 		sum.Frames, sum.Clips, sum.Events, seconds, float64(sum.Frames)/seconds, float64(sum.Clips)/seconds)
+	if sum.Untrusted > 0 {
+		fmt.Fprintf(out, "the camera could not be trusted %d times; %d events would have started meanwhile\n",
+			sum.Untrusted, sum.Held)
+	}
 	return r.Failed()
 }
 
@@ -69,13 +78,19 @@ func (r Results) Print(out io.Writer, took time.Duration) error {
 func (r Results) PrintJSON(out io.Writer, took time.Duration) error {
 	sum := r.Sum()
 	err := json.NewEncoder(out).Encode(map[string]any{
-		"videos": r, "frames": sum.Frames, "clips": sum.Clips, "events": sum.Events, "seconds": took.Seconds(),
+		"videos": r, "frames": sum.Frames, "clips": sum.Clips, "events": sum.Events, "untrusted": sum.Untrusted,
+		"alerts_held": sum.Held, "seconds": took.Seconds(),
 	})
 	return errors.Join(r.Failed(), err)
 }
 
 // EventText describes an event that has ended.
 func EventText(video string, a alerts.Alert) string {
+	if a.Kind == alerts.KindUntrusted {
+		return fmt.Sprintf("%s: frames %d to %d (%.1f s to %.1f s), the camera could not be trusted: %s, found at "+
+			"frame %d; %s", video, a.Start.Frame, a.End.Frame, a.Start.StreamSeconds, a.End.StreamSeconds, a.Reason,
+			a.Peak.Frame, a.EndReason)
+	}
 	zones := ""
 	if len(a.Zones) > 0 {
 		zones = ", in " + strings.Join(a.Zones, ", ")

@@ -53,13 +53,13 @@ var borders = []border{
 	{"pipeline/tamper", "internal/...", []string{nats}, true},
 	{
 		"pipeline/calibrate/...",
-		"pipeline/calibrate/... pipeline/detect model model/kernel video geometry internal/...",
+		"pipeline/calibrate/... pipeline/detect pipeline/tamper model model/kernel video geometry internal/...",
 		[]string{nats, gorgonia},
 		true,
 	},
 	{"pipeline/worker", "capture/... preprocess video geometry internal/...", nil, false},
 	{
-		"pipeline", "pipeline/detect pipeline/calibrate/... capture/... preprocess model model/kernel " +
+		"pipeline", "pipeline/detect pipeline/tamper pipeline/calibrate/... capture/... preprocess model model/kernel " +
 			"alerts alerts/thread video geometry internal/...",
 		[]string{nats, gorgonia},
 		false,

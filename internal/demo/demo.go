@@ -149,7 +149,10 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 	width, height := street.Size()
 	bar := progress.New(d.Stderr, "calibrate", "frames", int(d.Normal.Seconds()*street.FPS()))
 	var normal calibrate.NormalScores
-	_, err = pipeline.Run(ctx, []pipeline.Camera{d.camera(street, d.Normal, false, m, bar.Add)}, pipeline.Options{
+	view := calibrate.NewViewLearner(m.Spec().Side, nil)
+	cam := d.camera(street, d.Normal, false, m, bar.Add)
+	cam.OnPicture = view.Add
+	_, err = pipeline.Run(ctx, []pipeline.Camera{cam}, pipeline.Options{
 		Log: log, OnClip: normal.Add,
 	})
 	bar.Finish()
@@ -159,7 +162,12 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 	if err != nil {
 		return calibrate.Calibration{}, err
 	}
+	reference, err := view.Reference()
+	if err != nil {
+		log.Debug("the view of the street is not learned", "error", err)
+	}
 	c, err := calibrate.Fit(calibrate.Calibration{
+		Reference: reference,
 		Key: calibrate.Key{
 			Camera: Camera, Model: m.Hash(), Width: width, Height: height, FPS: street.FPS(),
 			Hop: hop,

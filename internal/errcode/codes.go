@@ -19,6 +19,7 @@ const (
 	CameraProtocol             Code = "camera.protocol"
 	CameraSizeMismatch         Code = "camera.size_mismatch"
 	CameraRateMismatch         Code = "camera.rate_mismatch"
+	CameraUntrusted            Code = "camera.untrusted"
 	CameraNoClips              Code = "camera.no_clips"
 	CameraUnscorable           Code = "camera.unscorable"
 	CameraOverloaded           Code = "camera.overloaded"
@@ -79,6 +80,7 @@ const (
 	CalibrationMismatch    Code = "calibration.mismatch"
 	CalibrationNone        Code = "calibration.none"
 	CalibrationDoubtful    Code = "calibration.doubtful"
+	CalibrationNoReference Code = "calibration.no_reference"
 
 	EvidenceMissing   Code = "evidence.missing"
 	EvidenceDamaged   Code = "evidence.damaged"

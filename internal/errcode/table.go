@@ -108,6 +108,13 @@ var table = []Entry{
 			"key fps, or make a new calibration.",
 	},
 	{
+		Code: CameraUntrusted, Title: "The camera cannot be trusted",
+		Cause: "It does not show the place that it was calibrated on: it is covered, dark, blinded, out of focus, " +
+			"sprayed, frozen, moved or turned. Its clips are scored, and alerts of events are held.",
+		Remedy: "Look at the picture, and give the camera its view back. Where the new view is meant, make a new " +
+			"calibration; a camera that pans on a tour needs untrusted: off.",
+	},
+	{
 		Code: CameraNoClips, Title: "No 16 pictures in a row come",
 		Cause: "Pictures come, but with gaps so often that no clip can be made of them.",
 		Remedy: "Check the network between camera and vigil, use transport: tcp, and lower the bit rate of the " +
@@ -404,6 +411,12 @@ var table = []Entry{
 		Code: CalibrationDoubtful, Title: "The threshold is provisional",
 		Cause:  "The normal video was too short or too uneven for a threshold that keeps to the budget.",
 		Remedy: "Calibrate with more normal video, if possible whole days.",
+	},
+	{
+		Code: CalibrationNoReference, Title: "Whether the camera is covered or moved is not checked",
+		Cause: "The calibration has no view of the place: an earlier version made it, or of less than ten seconds of " +
+			"video.",
+		Remedy: "Make a new calibration with 'vigil calibrate', or set untrusted: off.",
 	},
 	{
 		Code: EvidenceMissing, Title: "A picture or clip of an alert is missing",

@@ -21,6 +21,7 @@ import (
 	"vigil/internal/regular"
 	"vigil/model"
 	"vigil/pipeline/detect"
+	"vigil/pipeline/tamper"
 )
 
 // Key is everything that a calibration depends on. Errors of another camera, model, mask, picture size, frame rate or
@@ -76,6 +77,10 @@ type Calibration struct {
 	// Appearance is the second measure, beside the score of the weights; each has half of AlarmsPerDay. nil for a
 	// calibration by one measure.
 	Appearance *MeasureFit `json:"appearance,omitempty"`
+
+	// Reference is the view of the place, for judging whether the camera can be trusted; nil in calibrations of earlier
+	// versions, and where the video was too short.
+	Reference *tamper.Reference `json:"reference,omitempty"`
 }
 
 // MeasureFit is what is fitted for one measure; the fields are as in Calibration.
@@ -293,6 +298,11 @@ func Read(path string) (Calibration, error) {
 		}
 		if err := c.SensitivityFor(s.Measure).check(); err != nil {
 			return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: %w", path, err))
+		}
+	}
+	if c.Reference != nil {
+		if err := c.Reference.Check(); err != nil {
+			return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: reference: %w", path, err))
 		}
 	}
 	if c.ID != c.contentID() {

@@ -3,14 +3,17 @@ package calibrate
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"vigil/geometry"
 	"vigil/pipeline/detect"
+	"vigil/video"
 )
 
 func ramp(n int) []float64 {
@@ -67,6 +70,53 @@ func TestCalibrateRefuses(t *testing.T) {
 			series(errs)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
+	}
+}
+
+// TestCalibrationKeepsReference checks that a calibration has the view of the place, and how large its file is.
+func TestCalibrationKeepsReference(t *testing.T) {
+	const side = 128
+	view := NewViewLearner(side, nil)
+	gray := make([]byte, side*side)
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range 300 {
+		for j := range gray {
+			gray[j] = byte(128 + 60*math.Sin(float64(j%side)/9)*math.Cos(float64(j/side)/7) + 2*r.NormFloat64())
+		}
+		p := video.Picture{Gray: gray, Width: 640, Height: 360, Generation: 1}
+		if i >= 150 && i < 200 { // of another size, they do not count
+			p.Width = 320
+			clear(gray)
+		}
+		view.Add(&p, time.Duration(i)*100*time.Millisecond, i == 100)
+	}
+	ref, err := view.Reference()
+	if err != nil || len(ref.Views) != 1 {
+		t.Fatalf("%+v, %v", ref, err)
+	}
+	// Of 30 s two after the gap and five of another size do not count.
+	if s := ref.Learned.Seconds(); s < 20 || s > 24 {
+		t.Errorf("learned from %v s, want about 23", s)
+	}
+	c, err := Fit(Calibration{
+		Key: Key{Camera: "gate", Model: "abc", Width: 640, Height: 360, FPS: 25, Hop: 8}, Reference: ref,
+		LoQuantile: 0.05, ThetaQuantile: 0.99,
+	}, series(ramp(101)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "gate.json")
+	if err := c.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Read(path); err != nil || !reflect.DeepEqual(got, c) || got.Version != 4 {
+		t.Errorf("read %+v, %v", got, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() > 40<<10 {
+		t.Errorf("%d bytes, %v: at most 40 KiB for one view", info.Size(), err)
+	}
+	if _, err := NewViewLearner(32, nil).Reference(); err == nil || !strings.Contains(err.Error(), "side 32") {
+		t.Errorf("pictures of side 32: %v", err)
 	}
 }
 

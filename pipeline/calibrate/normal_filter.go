@@ -15,7 +15,8 @@ const (
 	afterOpening = 10 * time.Second
 )
 
-// NormalFilter excludes the clips of one source that follow a gap or a reopening. The zero value is ready for the first
+// NormalFilter excludes the clips of one source that follow a gap or a reopening, and those while the camera cannot be
+// trusted. The zero value is ready for the first
 // clip.
 type NormalFilter struct {
 	excluded   Excluded
@@ -33,6 +34,7 @@ type Excluded struct {
 	Openings      int `json:"openings,omitempty"`       // reopenings of the source
 	AfterOpenings int `json:"after_openings,omitempty"` // clips
 	Sizes         int `json:"other_sizes,omitempty"`    // clips whose picture size differs from the first clip's
+	Untrusted     int `json:"untrusted,omitempty"`      // clips while the camera was covered, moved or the like
 }
 
 // Add adds the counts of another source.
@@ -42,6 +44,7 @@ func (e *Excluded) Add(o Excluded) {
 	e.Openings += o.Openings
 	e.AfterOpenings += o.AfterOpenings
 	e.Sizes += o.Sizes
+	e.Untrusted += o.Untrusted
 }
 
 // Excluded returns the clips excluded so far.
@@ -63,6 +66,11 @@ func (f *NormalFilter) Accept(c *detect.Clip) bool {
 		}
 	}
 	f.started, f.generation = true, c.Generation
+	if c.Untrusted != "" {
+		f.skipped = true
+		f.excluded.Untrusted++
+		return false
+	}
 	if c.First.PTS >= f.until {
 		c.Gap, f.skipped = c.Gap || f.skipped, false
 		return true

@@ -80,6 +80,9 @@ func excludedText(l Excluded) string {
 	if l.Sizes > 0 {
 		parts = append(parts, fmt.Sprintf("%d clips of pictures of another size", l.Sizes))
 	}
+	if l.Untrusted > 0 {
+		parts = append(parts, fmt.Sprintf("%d clips while the camera could not be trusted", l.Untrusted))
+	}
 	if parts == nil {
 		return ""
 	}

@@ -26,6 +26,7 @@ type Clip struct {
 	Excess     float64 // of Error on its Scale; 0 without a threshold
 	Regularity float64 // NaN without a threshold
 	Gap        bool    // the first cuboid after a gap
+	Untrusted  string  // why the camera cannot be trusted; then Regularity is NaN and Cause empty. "" if it can
 	Held       bool    // the calibration does not fit the source, so the clip cannot raise an event
 	Generation int     // of the source: its opening, counted from 1
 	Pictures   int     // number of real pictures: video.CuboidFrames, or fewer for a partial clip

@@ -45,12 +45,16 @@ type TimelineEvent struct {
 const (
 	EndCalm        = "calm"
 	EndSourceEnded = "source_ended"
+	EndUntrusted   = "untrusted"
 )
 
 // EndReason says why the event ended.
 func (r Replayed) EndReason() string {
-	if r.Calm {
+	switch {
+	case r.Calm:
 		return EndCalm
+	case r.Untrusted:
+		return EndUntrusted
 	}
 	return EndSourceEnded
 }

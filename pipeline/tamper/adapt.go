@@ -18,7 +18,7 @@ const (
 
 // adapt draws the first view towards the present while the camera is trusted, so that shadows, seasons and parked cars
 // become part of the place; a view that was learned is never changed.
-func (m *Monitor) adapt(picture []float32, at time.Duration) {
+func (m *Monitor) adapt(picture []byte, at time.Duration) {
 	if m.verdict.State != Trusted {
 		return
 	}
@@ -51,7 +51,7 @@ func (m *Monitor) adapt(picture []float32, at time.Duration) {
 		part = hurryPart
 	}
 	for i, p := range picture {
-		m.blend[i] += part * ((p+1)*127.5 - m.blend[i])
+		m.blend[i] += part * (float32(p) - m.blend[i])
 		v.full[i] = byte(max(0, min(255, m.blend[i]+0.5)))
 	}
 	v.prepare(&m.sampler.grid)

@@ -105,6 +105,9 @@ func (g *grid) busyPixels(pix []int16) float64 {
 	n := 0
 	for y := 1; y < g.w-1; y++ {
 		for x := 1; x < g.w-1; x++ {
+			if g.masked[g.cellOf(x*g.k, y*g.k)] {
+				continue
+			}
 			i := y*g.w + x
 			gx, gy := int(pix[i+1])-int(pix[i-1]), int(pix[i+g.w])-int(pix[i-g.w])
 			if gx*gx+gy*gy > 4*level*level {

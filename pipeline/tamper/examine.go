@@ -61,7 +61,7 @@ func (m *Monitor) agreement(c *comparison, v *watched) (state [numCells]cellStat
 const minStructured = 8
 
 // examine looks for everything that can be wrong.
-func (m *Monitor) examine(picture []float32) findings {
+func (m *Monitor) examine(picture []byte) findings {
 	g, v := &m.sampler.grid, m.views[m.nearest]
 	var f findings
 	var share float64
@@ -77,7 +77,7 @@ func (m *Monitor) examine(picture []float32) findings {
 		f.Lost, f.Ragged = m.patches.erasure(g, v.view, m.sampler.median)
 	}
 	f.Still = float64(m.still.unmoved) * 0.2
-	m.light.measure(&f, &m.match)
+	m.light.measure(g, &f, &m.match)
 	f.White = m.whiteShare() - v.saturated
 	v.fineness(g, &m.fine, picture)
 	m.sharpness = 0
@@ -94,13 +94,13 @@ func (m *Monitor) examine(picture []float32) findings {
 	switch {
 	case m.frozen():
 		f.doubt, f.hold, f.ago = Frozen, 0, frozenFor
-	case m.light.dark(m.darkest()):
+	case m.light.dark(g, m.darkest()):
 		f.doubt, f.hold, f.ago = Dark, holdSudden, halfWindow
-	case m.light.blinded(f.White):
+	case m.light.blinded(g, f.White):
 		f.doubt, f.hold, f.ago = Blinded, holdSudden, halfWindow
 	case share >= 0 && share <= 0.12:
 		f.doubt, f.hold, f.ago = Covered, holdSudden, halfWindow
-		if busy*3 >= numCells {
+		if busy*3 >= g.counted {
 			f.hold = holdPartial
 		}
 	case f.Sharpness > 0 && f.Sharpness < 0.62:
@@ -110,9 +110,9 @@ func (m *Monitor) examine(picture []float32) findings {
 		}
 	case f.Shift > max(minShift, 3*v.shift) && m.shifted(v, shift):
 		f.doubt, f.hold, f.ago = Moved, holdSudden, halfWindow
-	case f.Lost >= 0.2 && f.Ragged > minRagged && busy*2 < numCells && inverted < 0.12 && m.sameLight(&f):
+	case f.Lost >= 0.2 && f.Ragged > minRagged && busy*2 < g.counted && inverted < 0.12 && m.sameLight(&f):
 		f.doubt, f.hold, f.ago = Sprayed, holdSudden, halfWindow
-	case f.Lost >= 0.5 && share < 0.5 && busy*4 < numCells:
+	case f.Lost >= 0.5 && share < 0.5 && busy*4 < g.counted:
 		f.doubt, f.hold, f.ago = Covered, holdPartial, halfWindow
 	}
 	return f
@@ -172,7 +172,7 @@ func (m *Monitor) whiteShare() float64 {
 			n++
 		}
 	}
-	return float64(n) / float64(len(m.sampler.median))
+	return float64(n) / (float64(len(m.sampler.median)) * max(m.sampler.open, 1e-3))
 }
 
 // frozen says whether the picture stands still although the place does not.

@@ -20,44 +20,57 @@ const (
 type grid struct {
 	side, k, w int
 	bound      [Cells + 1]int // of the cells, in reduced pixels
+	masked     [numCells]bool // cells with an ignored pixel: they do not count
+	counted    int            // the other cells
+	open       float64        // share of the pixels that are not ignored
 }
 
-func newGrid(side int) grid {
-	g := grid{side: side, k: max(1, (side+48)/96)}
+// newGrid returns the grid of pictures of side x side; ignore, [side][side], marks pixels that do not count, nil for
+// none.
+func newGrid(side int, ignore []bool) grid {
+	g := grid{side: side, k: max(1, (side+48)/96), counted: numCells, open: 1}
 	g.w = side / g.k
 	for i := range g.bound {
 		g.bound[i] = i * g.w / Cells
 	}
+	for i, off := range ignore {
+		if !off {
+			continue
+		}
+		g.open -= 1 / float64(side*side)
+		if c := g.cellOf(i%side, i/side); !g.masked[c] {
+			g.masked[c] = true
+			g.counted--
+		}
+	}
 	return g
 }
 
-// reduce averages blocks of k x k pixels of a picture in [-1, 1] into out, [w][w], in 1/level of a grey level.
-func (g *grid) reduce(out []int16, picture []float32) {
+// reduce averages blocks of k x k pixels of a picture into out, [w][w], in 1/level of a grey level.
+func (g *grid) reduce(out []int16, picture []byte) {
 	side, k, w := g.side, g.k, g.w
-	scale := float32(127.5 * level / float64(k*k))
-	const offset = 127.5*level + 0.5
 	for y := range w {
 		dst := out[y*w:][:w]
 		switch k {
 		case 1:
 			for x, v := range picture[y*side:][:w] {
-				dst[x] = int16(int32(v*scale + offset))
+				dst[x] = int16(v) * level
 			}
 		case 2:
 			a, b := picture[2*y*side:][:2*w], picture[(2*y+1)*side:][:2*w]
 			for x := range dst {
-				s := a[2*x] + a[2*x+1] + b[2*x] + b[2*x+1]
-				dst[x] = int16(int32(s*scale + offset))
+				s := int16(a[2*x]) + int16(a[2*x+1]) + int16(b[2*x]) + int16(b[2*x+1])
+				dst[x] = s * (level / 4)
 			}
 		default:
 			for x := range dst {
-				var s float32
+				s := 0
 				for i := range k {
 					for _, v := range picture[(k*y+i)*side+k*x:][:k] {
-						s += v
+						s += int(v)
 					}
 				}
-				dst[x] = int16(int32(s*scale + offset))
+				dst[x] = int16((s*level + k*k/2) / (k * k))
 			}
 		}
 	}
@@ -109,8 +122,8 @@ type sampler struct {
 	median []int16
 }
 
-func newSampler(side int) sampler {
-	s := sampler{grid: newGrid(side)}
+func newSampler(side int, ignore []bool) sampler {
+	s := sampler{grid: newGrid(side, ignore)}
 	for i := range s.ring {
 		s.ring[i] = make([]int16, s.w*s.w)
 	}
@@ -131,7 +144,7 @@ func (s *sampler) due(at time.Duration, gap bool) bool {
 const maxPause = 2 * time.Second
 
 // take adds a picture and returns it, reduced, and the one before; that is nil at first.
-func (s *sampler) take(picture []float32, at time.Duration) (now, before []int16) {
+func (s *sampler) take(picture []byte, at time.Duration) (now, before []int16) {
 	if s.filled > 0 {
 		before = s.ring[(s.next+window-1)%window]
 	}

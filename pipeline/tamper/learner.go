@@ -2,6 +2,7 @@ package tamper
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -36,14 +37,17 @@ const (
 	noiseSamples = 10
 )
 
-// NewLearner returns a learner for pictures of side x side.
-func NewLearner(side int) *Learner {
-	return &Learner{sampler: newSampler(side), keepStep: time.Second}
+// NewLearner returns a learner for pictures of side x side; ignore, [side][side], marks pixels that do not count, nil
+// for none.
+func NewLearner(side int, ignore []bool) *Learner {
+	l := &Learner{sampler: newSampler(side, ignore), keepStep: time.Second}
+	l.still.counted = l.sampler.counted
+	return l
 }
 
-// Add takes a normal picture, [side][side] in [-1, 1], and its stream time. Pictures come in order; time that goes back
+// Add takes a normal picture, [side][side] in grey levels, and its stream time. Pictures come in order; time that goes back
 // begins another video of the same camera.
-func (l *Learner) Add(picture []float32, at time.Duration) {
+func (l *Learner) Add(picture []byte, at time.Duration) {
 	if l.sampler.filled > 0 && at < l.sampler.last {
 		l.keepNext = 0
 	}
@@ -73,7 +77,7 @@ func (l *Learner) Add(picture []float32, at time.Duration) {
 	}
 }
 
-func (l *Learner) keep(picture []float32) {
+func (l *Learner) keep(picture []byte) {
 	if len(l.kept) == maxKept {
 		// Every second one goes, and from now on half as many come.
 		n := 0
@@ -93,14 +97,10 @@ func (l *Learner) keep(picture []float32) {
 	} else {
 		m = moment{gray: make([]byte, len(picture)), median: make([]int16, len(l.sampler.median))}
 	}
-	for i, v := range picture {
-		m.gray[i] = grayOf(v)
-	}
+	copy(m.gray, picture)
 	median5(m.median, &l.sampler.ring)
 	l.kept = append(l.kept, m)
 }
-
-func grayOf(v float32) byte { return byte(max(0, min(255, (v+1)*127.5+0.5))) }
 
 // minKept is the number of seconds that a view needs.
 const minKept = 3
@@ -122,7 +122,9 @@ func (l *Learner) Reference() (*Reference, error) {
 	}
 	var noise [numCells]float32
 	l.noise.quartile(&noise)
-	copy(r.Noise, noise[:])
+	for i, n := range noise {
+		r.Noise[i] = rounded(float64(n))
+	}
 	rest := slices.Clone(l.kept)
 	for len(r.Views) < MaxViews && len(rest) >= minKept {
 		var v View
@@ -210,8 +212,8 @@ const minDeviation = 2
 
 func describe(g *grid, v *view, scores []comparison, all []moment) View {
 	out := View{
-		Gray: v.full, Correlation: make([]float32, numCells), Edges: make([]float32, numCells), Fine: 1,
-		Saturated: v.saturated(),
+		Picture: encodePNG(v.full, g.side), Correlation: make([]float32, numCells), Edges: make([]float32, numCells),
+		Fine: 1, Saturated: v.saturated() / max(g.open, 1e-3),
 	}
 	values := make([]float64, len(scores))
 	usual := func(of func(c *comparison) float64) float64 {
@@ -225,26 +227,21 @@ func describe(g *grid, v *view, scores []comparison, all []moment) View {
 		return values[len(values)/2]
 	}
 	for i := range numCells {
-		out.Correlation[i] = float32(
-			max(0, min(1, usual(func(c *comparison) float64 { return c.cells[i].correlation }))))
-		out.Edges[i] = float32(max(0, min(1, usual(func(c *comparison) float64 { return c.cells[i].edges }))))
+		out.Correlation[i] = rounded(min(1, usual(func(c *comparison) float64 { return c.cells[i].correlation })))
+		out.Edges[i] = rounded(min(1, usual(func(c *comparison) float64 { return c.cells[i].edges })))
 	}
 	for i := range scores {
 		out.Shift = max(out.Shift, scores[i].estimate(g, v).size(g))
 	}
 	var fine []float64
-	picture := make([]float32, g.side*g.side)
 	for _, m := range all {
 		var c comparison
 		c.compare(g, v, m.median)
 		if !c.alike(v) {
 			continue
 		}
-		for i, b := range m.gray {
-			picture[i] = float32(b)/127.5 - 1
-		}
 		var f [numCells]float64
-		v.fineness(g, &f, picture)
+		v.fineness(g, &f, m.gray)
 		if x, ok := c.sharpness(v, &f); ok {
 			fine = append(fine, x)
 		}
@@ -266,3 +263,6 @@ func (v *view) saturated() float64 {
 	}
 	return float64(n) / float64(len(v.full))
 }
+
+// rounded rounds to three digits, so that a calibration's file stays short.
+func rounded(x float64) float32 { return float32(math.Round(1000*max(0, x)) / 1000) }

@@ -10,9 +10,12 @@ type light struct {
 }
 
 // measure takes the brightness from a comparison.
-func (l *light) measure(f *findings, c *comparison) {
+func (l *light) measure(g *grid, f *findings, c *comparison) {
 	var now, slow float64
 	for i := range l.mean {
+		if g.masked[i] {
+			continue
+		}
 		l.mean[i] = c.cells[i].mean
 		if !l.known {
 			l.slow[i] = l.mean[i]
@@ -33,26 +36,29 @@ func (l *light) follow() {
 }
 
 // dark says whether nearly every cell has at most half of its light, and less than the darkest learned view.
-func (l *light) dark(darkest float64) bool {
+func (l *light) dark(g *grid, darkest float64) bool {
 	dim, now := 0, 0.
 	for i := range l.mean {
-		now += l.mean[i] / numCells
+		if g.masked[i] {
+			continue
+		}
+		now += l.mean[i] / float64(g.counted)
 		if l.mean[i] < 0.55*l.slow[i] || l.mean[i] < 6 {
 			dim++
 		}
 	}
-	return dim*10 >= numCells*9 && now < 0.75*darkest
+	return dim*10 >= g.counted*9 && now < 0.75*darkest
 }
 
 // blinded says whether most cells became much brighter and many pixels are white.
-func (l *light) blinded(white float64) bool {
+func (l *light) blinded(g *grid, white float64) bool {
 	bright := 0
 	for i := range l.mean {
-		if l.mean[i] > l.slow[i]+25 || l.mean[i] > 240 {
+		if !g.masked[i] && (l.mean[i] > l.slow[i]+25 || l.mean[i] > 240) {
 			bright++
 		}
 	}
-	return bright*4 >= numCells*3 && white >= 0.15
+	return bright*4 >= g.counted*3 && white >= 0.15
 }
 
 // darkest is the mean brightness of the darkest learned view.
@@ -61,7 +67,9 @@ func (m *Monitor) darkest() float64 {
 	for _, v := range m.views[1:] {
 		sum := 0.
 		for i := range v.cells {
-			sum += v.cells[i].mean / level / numCells
+			if !m.sampler.masked[i] {
+				sum += v.cells[i].mean / level / float64(m.sampler.counted)
+			}
 		}
 		least = min(least, sum)
 	}

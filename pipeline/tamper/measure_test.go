@@ -38,7 +38,7 @@ func run(t *testing.T, ref *Reference, f footage, k kind, onset, total float64) 
 	_, _ = fmt.Fprint(h, k.name, f.name)
 	change := k.make(rand.New(rand.NewPCG(h.Sum64(), 1)))
 	s := newShrink(ref.Side)
-	picture := make([]float32, ref.Side*ref.Side)
+	picture := make([]byte, ref.Side*ref.Side)
 	frame := make([]byte, wide*high)
 	var o outcome
 	var last State

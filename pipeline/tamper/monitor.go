@@ -5,10 +5,15 @@ import (
 	"time"
 )
 
+// DefaultBack is how long the place must be seen again before the camera is trusted.
+const DefaultBack = 3 * time.Second
+
 // Options are a Monitor's settings; the zero value is the default.
 type Options struct {
-	// Back is how long the place must be seen again before the camera is trusted; 0 for 3 s.
+	// Back is how long the place must be seen again before the camera is trusted; 0 for DefaultBack.
 	Back time.Duration
+	// Ignore, [side][side], marks pixels that do not count; nil for none.
+	Ignore []bool
 }
 
 // Monitor judges one camera's pictures. It is not safe for concurrent use.
@@ -41,6 +46,9 @@ type Monitor struct {
 	onset   time.Duration // of the doubt
 	clear   time.Duration // when the latest doubt ended
 	doubt   Reason        // None without
+
+	named     time.Duration // when an untrusted camera's reason was last looked for
+	candidate Reason        // that was found then
 }
 
 // watched is a view with what is normal there.
@@ -60,9 +68,10 @@ func New(ref *Reference, side int, o Options) (*Monitor, error) {
 		return nil, fmt.Errorf("reference with pictures of side %d: the camera's have %d", ref.Side, side)
 	}
 	if o.Back == 0 {
-		o.Back = 3 * time.Second
+		o.Back = DefaultBack
 	}
-	m := &Monitor{o: o, ref: ref, sampler: newSampler(side)}
+	m := &Monitor{o: o, ref: ref, sampler: newSampler(side, o.Ignore)}
+	m.still.counted = m.sampler.counted
 	m.reg = newRegistration(&m.sampler.grid)
 	copy(m.still.noise[:], ref.Noise)
 	m.views = append(m.views, m.watch(&ref.Views[0]))
@@ -71,7 +80,7 @@ func New(ref *Reference, side int, o Options) (*Monitor, error) {
 	}
 	m.nearest, m.sharp = 1, sharpSlow
 	m.blend = make([]float32, side*side)
-	for i, b := range ref.Views[0].Gray {
+	for i, b := range m.views[0].full {
 		m.blend[i] = float32(b)
 	}
 	return m, nil
@@ -79,7 +88,8 @@ func New(ref *Reference, side int, o Options) (*Monitor, error) {
 
 func (m *Monitor) watch(v *View) *watched {
 	w := &watched{view: newView(&m.sampler.grid), fine: v.Fine, shift: v.Shift, saturated: v.Saturated}
-	copy(w.full, v.Gray)
+	gray, _ := decodePNG(v.Picture, m.sampler.side) // Check has decoded it
+	copy(w.full, gray)
 	w.prepare(&m.sampler.grid)
 	for i := range numCells {
 		w.correlation[i], w.edges[i] = float64(v.Correlation[i]), float64(v.Edges[i])
@@ -87,9 +97,9 @@ func (m *Monitor) watch(v *View) *watched {
 	return w
 }
 
-// Push takes the next picture, [side][side] in [-1, 1], with its stream time; gap says that it does not follow the one
+// Push takes the next picture, [side][side] in grey levels, with its stream time; gap says that it does not follow the one
 // before. Most pictures of a fast camera are not looked at, and get the verdict of the one before.
-func (m *Monitor) Push(picture []float32, at time.Duration, gap bool) Verdict {
+func (m *Monitor) Push(picture []byte, at time.Duration, gap bool) Verdict {
 	if !m.sampler.due(at, gap) {
 		return m.verdict
 	}
@@ -114,8 +124,16 @@ func (m *Monitor) Push(picture []float32, at time.Duration, gap bool) Verdict {
 	return m.verdict
 }
 
+// Restart forgets what was seen last, as for a stream that was opened again: it may show something else, in another
+// light. The place as it was followed stays.
+func (m *Monitor) Restart() {
+	m.sampler.filled, m.samples, m.inversions, m.hurry = 0, 0, 0, 0
+	m.light.known = false
+	m.verdict, m.doubt = Verdict{}, None
+}
+
 // evaluate judges the median of the last second.
-func (m *Monitor) evaluate(picture []float32, at time.Duration) {
+func (m *Monitor) evaluate(picture []byte, at time.Duration) {
 	m.findView()
 	f := m.examine(picture)
 	m.decide(f, at)
@@ -169,6 +187,28 @@ func (m *Monitor) decide(f findings, at time.Duration) {
 		if at-m.onset >= f.hold {
 			m.verdict.State = Untrusted
 			m.verdict.Reason = m.classify(f)
+			m.named, m.candidate = at, m.verdict.Reason
 		}
+		return
 	}
+	if at-m.named >= renameEvery {
+		m.rename(f, at)
+	}
+}
+
+// renameEvery is the interval at which an untrusted camera's reason is looked for again; one that is found twice in a
+// row replaces it.
+const renameEvery = 2 * time.Second
+
+// rename changes the reason of an untrusted camera, such as when a cover is taken away and the camera has been moved.
+func (m *Monitor) rename(f findings, at time.Duration) {
+	m.named = at
+	if f.doubt == Frozen {
+		return // under a cover nothing moves either
+	}
+	reason := m.classify(f)
+	if reason == m.candidate {
+		m.verdict.Reason = reason
+	}
+	m.candidate = reason
 }

@@ -53,17 +53,26 @@ func (s *scenery) at(out []float32, t float64) {
 
 func (s *scenery) learn(t *testing.T, seconds float64) *Reference {
 	t.Helper()
-	l := NewLearner(testSide)
+	l := NewLearner(testSide, nil)
 	picture := make([]float32, testSide*testSide)
 	for i := range int(seconds * 10) {
 		s.at(picture, float64(i)/10)
-		l.Add(picture, time.Duration(i)*100*time.Millisecond)
+		l.Add(gray(picture), time.Duration(i)*100*time.Millisecond)
 	}
 	ref, err := l.Reference()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return ref
+}
+
+// gray converts a picture in [-1, 1] to grey levels.
+func gray(p []float32) []byte {
+	out := make([]byte, len(p))
+	for i, v := range p {
+		out[i] = clip((float64(v) + 1) * 127.5)
+	}
+	return out
 }
 
 // shiftPicture moves a picture by whole pixels.
@@ -147,7 +156,7 @@ func TestMonitorNamesTampering(t *testing.T) {
 				if at >= onset && at < end {
 					c.do(p)
 				}
-				v := m.Push(p, time.Duration(i)*100*time.Millisecond, false)
+				v := m.Push(gray(p), time.Duration(i)*100*time.Millisecond, false)
 				if v.State == Untrusted && found < 0 {
 					found = at
 					if since := v.Since.Seconds(); since < onset-0.5 || since > onset+1 {
@@ -215,7 +224,7 @@ func TestMonitorStaysTrusted(t *testing.T) {
 				at := float64(i) / 10
 				s.at(p, at)
 				do(p, at)
-				if v := m.Push(p, time.Duration(i)*100*time.Millisecond, i == 100); v.State == Untrusted {
+				if v := m.Push(gray(p), time.Duration(i)*100*time.Millisecond, i == 100); v.State == Untrusted {
 					t.Fatalf("at %v s: %+v", at, v)
 				}
 			}
@@ -226,11 +235,11 @@ func TestMonitorStaysTrusted(t *testing.T) {
 // A coder that sends a still night bit by bit the same was learned as such.
 func TestStillNightIsNotFrozen(t *testing.T) {
 	s := newScenery(3)
-	l := NewLearner(testSide)
+	l := NewLearner(testSide, nil)
 	p := make([]float32, testSide*testSide)
 	fill(p, func(x, y int) float64 { return s.base[y*testSide+x] })
 	for i := range 120 {
-		l.Add(p, time.Duration(i)*100*time.Millisecond)
+		l.Add(gray(p), time.Duration(i)*100*time.Millisecond)
 	}
 	ref, err := l.Reference()
 	if err != nil {
@@ -241,7 +250,7 @@ func TestStillNightIsNotFrozen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 300 {
-		if v := m.Push(p, time.Duration(i)*100*time.Millisecond, false); v.State != Trusted {
+		if v := m.Push(gray(p), time.Duration(i)*100*time.Millisecond, false); v.State != Trusted {
 			t.Fatalf("picture %d: %+v", i, v)
 		}
 	}
@@ -266,7 +275,8 @@ func TestReferenceCheck(t *testing.T) {
 		"0 views":       func(r *Reference) { r.Views = nil },
 		"negative":      func(r *Reference) { r.Silent = -1 },
 		"noise of 3":    func(r *Reference) { r.Noise = r.Noise[:3] },
-		"bytes of grey": func(r *Reference) { r.Views[0].Gray = r.Views[0].Gray[1:] },
+		"picture: ":     func(r *Reference) { r.Views[0].Picture = r.Views[0].Picture[:9] },
+		"of 7x7 pixels": func(r *Reference) { r.Views[0].Picture = encodePNG(make([]byte, 49), 7) },
 		"fine is":       func(r *Reference) { r.Views[0].Fine = math.NaN() },
 		"edges of cell": func(r *Reference) { r.Views[0].Edges[5] = -1 },
 	} {
@@ -286,7 +296,7 @@ func TestReferenceCheck(t *testing.T) {
 		!strings.Contains(err.Error(), "side 96") {
 		t.Errorf("pictures of another side: %v", err)
 	}
-	if _, err := NewLearner(testSide).Reference(); !errors.Is(err, errTooShort) {
+	if _, err := NewLearner(testSide, nil).Reference(); !errors.Is(err, errTooShort) {
 		t.Errorf("without pictures: %v", err)
 	}
 }
@@ -298,9 +308,10 @@ func TestMonitorDoesNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := make([]float32, testSide*testSide)
+	g := gray(p)
 	at := time.Duration(0)
 	if n := testing.AllocsPerRun(200, func() {
-		m.Push(p, at, false)
+		m.Push(g, at, false)
 		at += 200 * time.Millisecond
 	}); n != 0 {
 		t.Errorf("%v allocations a picture", n)
@@ -310,16 +321,16 @@ func TestMonitorDoesNotAllocate(t *testing.T) {
 func BenchmarkMonitor(b *testing.B) {
 	const side = 192
 	r := rand.New(rand.NewPCG(1, 1))
-	pictures := make([][]float32, 32)
+	pictures := make([][]byte, 32)
 	base := make([]float32, side*side)
 	for i := range base {
 		base[i] = float32(math.Sin(float64(i%side)/4)*math.Cos(float64(i/side)/5)) * 0.8
 	}
-	l := NewLearner(side)
+	l := NewLearner(side, nil)
 	for i := range pictures {
-		pictures[i] = slices.Clone(base)
+		pictures[i] = gray(base)
 		for j := range base {
-			pictures[i][j] += float32(0.015 * r.NormFloat64())
+			pictures[i][j] = clip(float64(pictures[i][j]) + 2*r.NormFloat64())
 		}
 	}
 	for i := range 120 {
@@ -341,5 +352,99 @@ func BenchmarkMonitor(b *testing.B) {
 				i++
 			}
 		})
+	}
+}
+
+// TestMaskDoesNotCount checks that what lies under a mask neither hides tampering nor looks like it.
+func TestMaskDoesNotCount(t *testing.T) {
+	ignore := make([]bool, testSide*testSide)
+	for i := range ignore {
+		ignore[i] = i/testSide < 40 || i%testSide < 15
+	}
+	masked := func(p []float32) []byte {
+		g := gray(p)
+		for i, off := range ignore {
+			if off {
+				g[i] = 0
+			}
+		}
+		return g
+	}
+	s := newScenery(6)
+	p := make([]float32, testSide*testSide)
+	l := NewLearner(testSide, ignore)
+	for i := range 120 {
+		s.at(p, float64(i)/10)
+		l.Add(masked(p), time.Duration(i)*100*time.Millisecond)
+	}
+	ref, err := l.Reference()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		want Reason
+		do   func(p []float32)
+	}{
+		{None, func([]float32) {}},
+		{Covered, func(p []float32) { fill(p, func(x, y int) float64 { return 90 + float64(x)/8 + float64(y)/12 }) }},
+		{Dark, func(p []float32) {
+			for i := range p {
+				p[i] = (p[i]+1)*0.2 - 1
+			}
+		}},
+		{Blinded, func(p []float32) { fill(p, func(int, int) float64 { return 255 }) }},
+		{Moved, func(p []float32) { shiftPicture(p, 3, 1) }},
+	} {
+		m, err := New(ref, testSide, Options{Ignore: ignore})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v Verdict
+		for i := range 100 {
+			if s.at(p, float64(i)/10); i >= 50 {
+				c.do(p)
+			}
+			v = m.Push(masked(p), time.Duration(i)*100*time.Millisecond, false)
+			if i < 50 && v.State == Untrusted {
+				t.Fatalf("%v: untrusted before it began: %+v", c.want, v)
+			}
+		}
+		if v.Reason != c.want {
+			t.Errorf("%v after 5 s, want %v: %+v", v.Reason, c.want, v.Evidence)
+		}
+	}
+}
+
+// TestReasonChanges covers a camera, and moves it before the cover is taken away.
+func TestReasonChanges(t *testing.T) {
+	s := newScenery(7)
+	m, err := New(s.learn(t, 12), testSide, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := make([]float32, testSide*testSide)
+	var got []Reason
+	var since []time.Duration
+	for i := range 300 {
+		switch s.at(p, float64(i)/10); {
+		case i >= 50 && i < 120:
+			fill(p, func(x, y int) float64 { return 90 + float64(x)/8 + float64(y)/12 })
+		case i >= 120 && i < 220:
+			shiftPicture(p, 6, 2)
+		}
+		v := m.Push(gray(p), time.Duration(i)*100*time.Millisecond, false)
+		reason := None
+		if v.State == Untrusted {
+			reason = v.Reason
+		}
+		if len(got) == 0 || got[len(got)-1] != reason {
+			got, since = append(got, reason), append(since, v.Since)
+		}
+	}
+	if !slices.Equal(got, []Reason{None, Covered, Moved, None}) {
+		t.Fatalf("reasons %v, want covered, moved and none", got)
+	}
+	if since[1] != since[2] {
+		t.Errorf("untrusted since %v, then since %v: it is one time", since[1], since[2])
 	}
 }

@@ -141,7 +141,7 @@ func spans(n, side int) []span {
 	return out
 }
 
-func (s *shrink) picture(out []float32, frame []byte) {
+func (s *shrink) picture(out []byte, frame []byte) {
 	for y, d := range s.down {
 		clear(s.row)
 		for i, w := range d.weights {
@@ -154,7 +154,7 @@ func (s *shrink) picture(out []float32, frame []byte) {
 			for i, w := range a.weights {
 				sum += w * s.row[a.from+i]
 			}
-			out[y*s.side+x] = float32(int(sum+0.5))/127.5 - 1
+			out[y*s.side+x] = byte(sum + 0.5)
 		}
 	}
 }
@@ -162,9 +162,9 @@ func (s *shrink) picture(out []float32, frame []byte) {
 // learn makes a reference of the first seconds of a place's normal video.
 func (p place) learn(t *testing.T, side int, seconds float64) *Reference {
 	t.Helper()
-	l := NewLearner(side)
+	l := NewLearner(side, nil)
 	s := newShrink(side)
-	picture := make([]float32, side*side)
+	picture := make([]byte, side*side)
 	for _, f := range p.normal {
 		for i, frame := range f.frames {
 			if seconds <= 0 {

@@ -1,7 +1,11 @@
 package tamper
 
 import (
+	"bytes"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"math"
 	"time"
 )
@@ -28,13 +32,13 @@ type Reference struct {
 
 // View is one look of the place, such as by day or by the infrared lamp at night.
 type View struct {
-	Gray []byte `json:"gray"` // [Side][Side], the median of the pictures
-	// Correlation and Edges are a normal second's usual likeness to Gray in each cell, [8][8], 0 to 1.
+	Picture []byte `json:"picture"` // [Side][Side], the median of the pictures: a grey PNG
+	// Correlation and Edges are a normal second's usual likeness to Picture in each cell, [8][8], 0 to 1.
 	Correlation []float32 `json:"correlation"`
 	Edges       []float32 `json:"edges"`
-	// Fine is the usual share of Gray's finest structure that a picture has, about 1.
+	// Fine is the usual share of Picture's finest structure that a picture has, about 1.
 	Fine float64 `json:"fine"`
-	// Shift is the farthest that a normal second lay beside Gray, as a fraction of the side.
+	// Shift is the farthest that a normal second lay beside Picture, as a fraction of the side.
 	Shift float64 `json:"shift"`
 	// Saturated is the usual share of white pixels.
 	Saturated float64 `json:"saturated"`
@@ -51,13 +55,14 @@ func (r *Reference) Check() error {
 	switch {
 	case r.Version != Version:
 		return fmt.Errorf("reference of version %d: this program reads version %d", r.Version, Version)
-	case r.Side < MinSide || r.Side > MaxSide:
-		return fmt.Errorf("reference with pictures of side %d: must be from %d to %d", r.Side, MinSide, MaxSide)
 	case len(r.Views) < 1 || len(r.Views) > MaxViews:
 		return fmt.Errorf("reference with %d views: must be from 1 to %d", len(r.Views), MaxViews)
 	case r.Silent < 0 || r.Unmoved < 0 || r.Learned < 0:
 		return fmt.Errorf("reference with a negative time: silent %v, unmoved %v, learned %v", r.Silent, r.Unmoved,
 			r.Learned)
+	}
+	if err := CheckSide(r.Side); err != nil {
+		return err
 	}
 	if err := checkNumbers("noise", r.Noise, 255); err != nil {
 		return err
@@ -70,9 +75,17 @@ func (r *Reference) Check() error {
 	return nil
 }
 
+// CheckSide returns an error for pictures that are too small or too large to be judged.
+func CheckSide(side int) error {
+	if side < MinSide || side > MaxSide {
+		return fmt.Errorf("pictures of side %d: must be from %d to %d", side, MinSide, MaxSide)
+	}
+	return nil
+}
+
 func (v *View) check(side int) error {
-	if len(v.Gray) != side*side {
-		return fmt.Errorf("%d bytes of grey: a side of %d has %d", len(v.Gray), side, side*side)
+	if _, err := decodePNG(v.Picture, side); err != nil {
+		return err
 	}
 	for name, x := range map[string]float64{"fine": v.Fine, "shift": v.Shift, "saturated": v.Saturated} {
 		if !(x >= 0 && x <= 4) {
@@ -95,4 +108,34 @@ func checkNumbers(name string, values []float32, largest float64) error {
 		}
 	}
 	return nil
+}
+
+// encodePNG makes a PNG of a picture, [side][side].
+func encodePNG(gray []byte, side int) []byte {
+	var b bytes.Buffer
+	e := png.Encoder{CompressionLevel: png.BestCompression}
+	// A buffer takes everything, and a picture of a side above 0 can be encoded.
+	_ = e.Encode(&b, &image.Gray{Pix: gray, Stride: side, Rect: image.Rect(0, 0, side, side)})
+	return b.Bytes()
+}
+
+// decodePNG reads a PNG of encodePNG.
+func decodePNG(picture []byte, side int) ([]byte, error) {
+	head, err := png.DecodeConfig(bytes.NewReader(picture))
+	if err != nil {
+		return nil, fmt.Errorf("picture: %w", err)
+	}
+	if head.Width != side || head.Height != side || head.ColorModel != color.GrayModel {
+		return nil, fmt.Errorf("picture of %dx%d pixels: must be grey and have a side of %d", head.Width, head.Height,
+			side)
+	}
+	img, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		return nil, fmt.Errorf("picture: %w", err)
+	}
+	gray, ok := img.(*image.Gray)
+	if !ok {
+		return nil, fmt.Errorf("picture is a %T: must be grey", img)
+	}
+	return gray.Pix, nil
 }

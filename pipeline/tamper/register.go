@@ -146,6 +146,11 @@ func (r *registration) search(g *grid, v *view, picture []int16) motion {
 	n := g.w / coarseStep
 	highPass(r.small[0], v.pix, g.w, n)
 	highPass(r.small[1], picture, g.w, n)
+	for i := range n * n {
+		if g.masked[min(i/n*Cells/n, Cells-1)*Cells+min(i%n*Cells/n, Cells-1)] {
+			r.small[0][i], r.small[1][i] = 0, 0
+		}
+	}
 	far := n / 4
 	best, at := 0.0, motion{}
 	for step := -4; step <= 4; step++ {

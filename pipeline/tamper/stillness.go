@@ -7,6 +7,7 @@ type stillness struct {
 	// noise is the mean difference of two samples of a cell that nothing moves in, in grey levels.
 	noise [numCells]float32
 
+	counted                int // cells that are not masked
 	unmoved, silent, exact int // samples in a row
 	moving                 cellSet
 	// stopped are the cells that moved when the run of unmoved samples began.
@@ -72,7 +73,7 @@ func (s *stillness) step(d *[numCells]float32) {
 	} else {
 		s.exact = 0
 	}
-	if s.moving == 0 && known >= numCells/2 && quiet*10 >= known*9 {
+	if s.moving == 0 && 2*known >= s.counted && quiet*10 >= known*9 {
 		s.silent++
 		return
 	}

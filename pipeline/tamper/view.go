@@ -43,7 +43,7 @@ func newView(g *grid) *view {
 
 // prepare computes everything from v.full.
 func (v *view) prepare(g *grid) {
-	v.reduceBytes(g)
+	g.reduce(v.pix, v.full)
 	v.derive(g)
 	v.prepareFine(g)
 }
@@ -60,22 +60,21 @@ func (v *view) derive(g *grid) {
 	}
 	for cy := range Cells {
 		for cx := range Cells {
+			if g.masked[cy*Cells+cx] {
+				v.blank(g, cx, cy)
+			}
 			v.sumCell(g, cx, cy)
 		}
 	}
 }
 
-func (v *view) reduceBytes(g *grid) {
-	for y := range g.w {
-		for x := range g.w {
-			sum := 0
-			for i := range g.k {
-				for _, b := range v.full[(g.k*y+i)*g.side+g.k*x:][:g.k] {
-					sum += int(b)
-				}
-			}
-			v.pix[y*g.w+x] = int16(sum * level / (g.k * g.k))
-		}
+// blank takes a masked cell's structure away, so that nothing is compared there.
+func (v *view) blank(g *grid, cx, cy int) {
+	for y := g.bound[cy]; y < g.bound[cy+1]; y++ {
+		from, to := y*g.w+g.bound[cx], y*g.w+g.bound[cx+1]
+		clear(v.pix[from:to])
+		clear(v.gx[from:to])
+		clear(v.gy[from:to])
 	}
 }
 
@@ -117,6 +116,9 @@ func (v *view) prepareFine(g *grid) {
 			l := 4*int16(row[x]) - int16(row[x-1]) - int16(row[x+1]) - int16(up[x]) - int16(down[x])
 			out[x] = l
 			c := g.cellOf(x, y)
+			if g.masked[c] {
+				continue
+			}
 			v.cells[c].fine += float64(l) * float64(l)
 			v.cells[c].fineN++
 		}
@@ -131,7 +133,7 @@ func (g *grid) cellOf(x, y int) int {
 // fineness fills out with how much of each cell's finest structure is left in a picture: the coefficient of the
 // regression of the picture's Laplacian on the view's, 1 for an equal picture. Noise and things that pass average out,
 // because neither follows the view.
-func (v *view) fineness(g *grid, out *[numCells]float64, picture []float32) {
+func (v *view) fineness(g *grid, out *[numCells]float64, picture []byte) {
 	*out = [numCells]float64{}
 	s := g.side
 	for r := range s / fineStep {
@@ -141,16 +143,17 @@ func (v *view) fineness(g *grid, out *[numCells]float64, picture []float32) {
 		cells := out[min(y*Cells/s, Cells-1)*Cells:][:Cells]
 		for cx := range Cells {
 			from, to := max(1, cx*s/Cells), min(s-1, (cx+1)*s/Cells)
-			var sum float32
+			var sum int32
 			for x := from; x < to; x++ {
-				sum += (4*row[x] - row[x-1] - row[x+1] - up[x] - down[x]) * float32(lap[x])
+				sum += (4*int32(row[x]) - int32(row[x-1]) - int32(row[x+1]) - int32(up[x]) - int32(down[x])) *
+					int32(lap[x])
 			}
 			cells[cx] += float64(sum)
 		}
 	}
 	for i := range out {
 		if f := v.cells[i].fine; f > 0 {
-			out[i] *= 127.5 / f
+			out[i] /= f
 		}
 	}
 }

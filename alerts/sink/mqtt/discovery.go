@@ -11,6 +11,7 @@ import (
 type attributes struct {
 	AlertID   string      `json:"alert_id"`
 	Kind      alerts.Kind `json:"kind"`
+	Reason    string      `json:"reason,omitempty"` // of kind untrusted
 	Start     string      `json:"start"`
 	End       string      `json:"end,omitempty"`
 	EndReason string      `json:"end_reason,omitempty"`
@@ -29,7 +30,7 @@ type retainedState struct{ state, attributes string }
 // over, whatever its phase.
 func stateOf(a alerts.Alert) retainedState {
 	f := attributes{
-		AlertID: a.ID, Kind: a.Kind, Start: a.Start.Wall.Format("2006-01-02T15:04:05.000Z07:00"),
+		AlertID: a.ID, Kind: a.Kind, Reason: a.Reason, Start: a.Start.Wall.Format("2006-01-02T15:04:05.000Z07:00"),
 		Duration: a.DurationSeconds, Zones: a.Zones,
 		EndReason: string(a.EndReason),
 	}
