@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 // scheduler of each change, through the mailbox.
 type trust struct {
 	monitor       *tamper.Monitor
-	width, height int // of the pictures that it can judge, as calibrated
+	view          []byte // of the place, a PNG
+	width, height int    // of the pictures that it can judge, as calibrated
 	generation    int
 	from          time.Duration // pictures of the opening before this are not judged
 	reason        tamper.Reason // that the scheduler knows
@@ -46,7 +48,7 @@ type trustChange struct {
 
 // newTrust returns nil for a camera that is not judged.
 func newTrust(c *Camera) (*trust, error) {
-	cal := c.Threshold.Calibration
+	cal := cmp.Or(c.Threshold.Calibration, c.Sensitivity)
 	if c.AlwaysTrusted || cal == nil || cal.Reference == nil {
 		return nil, nil //nolint:nilnil // A camera that is not judged has no trust.
 	}
@@ -55,7 +57,7 @@ func newTrust(c *Camera) (*trust, error) {
 	if err != nil {
 		return nil, fmt.Errorf("calibration %s: %w", cal.ID, err)
 	}
-	return &trust{monitor: m, width: cal.Key.Width, height: cal.Key.Height}, nil
+	return &trust{monitor: m, view: cal.Reference.Views[0].Picture, width: cal.Key.Width, height: cal.Key.Height}, nil
 }
 
 // checkTrust judges a picture at its stream time. gap says that it does not follow the one before.

@@ -109,7 +109,7 @@ func (s *scheduler) enqueueUntrusted(c *cameraState, phase alerts.Phase, reason 
 		if u.change.hasBefore {
 			m.Before.Frame = u.change.before.Frame
 		} else {
-			m.Before.View = c.reader.Threshold.Calibration.Reference.Views[0].Picture
+			m.Before.View = c.reader.trust.view
 		}
 	}
 	s.publish.Enqueue(m)
