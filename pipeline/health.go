@@ -181,7 +181,7 @@ func (h *health) logChange(before alerts.State, lasted time.Duration) {
 			"state", h.state, "detail", h.reason, errcode.Key, cmp.Or(h.code(), errcode.CameraFailed))
 	case alerts.StateUntrusted:
 		h.log.Warn("camera cannot be trusted, alerts of events are held until it can", "state", h.state,
-			"detail", h.reason, errcode.Key, h.code())
+			"detail", h.reason, errcode.Key, cmp.Or(h.code(), errcode.CameraUntrusted))
 	case alerts.StateNoClips, alerts.StateUnscorable:
 		h.log.Log(context.Background(), h.level(slog.LevelWarn), "camera delivers pictures but is not monitored",
 			"state",

@@ -76,7 +76,8 @@ func TestUntrustedDoesNotWait(t *testing.T) {
 		p := thread.NewQueue(thread.Options{
 			Publisher: &l, Evidence: threadtest.NewEvidence(time.Hour), Cameras: 1,
 			Log: slog.New(slog.DiscardHandler), OnAlert: func(a alerts.Alert) {
-				order = append(order, fmt.Sprintf("%s:%s after %v", a.ID, a.Phase, time.Since(began).Round(time.Second)))
+				after := time.Since(began).Round(time.Second)
+				order = append(order, fmt.Sprintf("%s:%s after %v", a.ID, a.Phase, after))
 			},
 		})
 		done := make(chan error, 1)

@@ -59,8 +59,8 @@ var borders = []border{
 	},
 	{"pipeline/worker", "capture/... preprocess video geometry internal/...", nil, false},
 	{
-		"pipeline", "pipeline/detect pipeline/tamper pipeline/calibrate/... capture/... preprocess model model/kernel " +
-			"alerts alerts/thread video geometry internal/...",
+		"pipeline", "pipeline/detect pipeline/tamper pipeline/calibrate/... capture/... preprocess model " +
+			"model/kernel alerts alerts/thread video geometry internal/...",
 		[]string{nats, gorgonia},
 		false,
 	},
