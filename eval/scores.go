@@ -177,7 +177,7 @@ func (g *ExternalScores) parse(r io.Reader, path string) error {
 			row = row[1:]
 		}
 		count++
-		if !simple && row[1] == "" {
+		if header == replayHeader && strings.Join(row[1:], "") == "" {
 			row[1] = untrustedScore
 		}
 		switch err := g.addScore(name, row); {
