@@ -39,7 +39,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 	watch, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stats, err := pipeline.Run(watch, []pipeline.Camera{cam},
-		pipeline.Options{Threads: s.Threads, OnAlert: r.addReport, OnClip: func(c detect.Clip) {
+		pipeline.Options{Threads: s.Threads, OnAlert: r.AddReport, OnClip: func(c detect.Clip) {
 			if failed != nil {
 				return
 			}

@@ -2,8 +2,8 @@ package eval
 
 import "vigil/alerts"
 
-// addReport records a message of an alert that the camera cannot be trusted.
-func (r *Recording) addReport(a alerts.Alert) {
+// AddReport records a message of an alert that the camera cannot be trusted.
+func (r *Recording) AddReport(a alerts.Alert) {
 	if a.Kind != alerts.KindUntrusted {
 		return
 	}

@@ -53,13 +53,17 @@ func (p *place) measure(ctx context.Context, chosen []kinds.Kind) ([]summary, er
 	if err != nil {
 		return nil, err
 	}
+	judged, err := p.judge(ctx, weights, test, known)
+	if err != nil {
+		return nil, err
+	}
 	var sums []summary
 	for m := range strings.SplitSeq(*measure, ",") {
 		cal, err := p.fit(s, m)
 		if err != nil {
 			return nil, err
 		}
-		sum, err := p.table(s, test, known, m, cal)
+		sum, err := p.table(s, judged, test, known, m, cal)
 		if err != nil {
 			return nil, err
 		}
@@ -103,10 +107,11 @@ func (p *place) fit(s *scores, measure string) (*calibrate.Calibration, error) {
 }
 
 // table prints the table of a measure, and writes it as JSON with the calibration.
-func (p *place) table(s *scores, test, known *eval.Dataset, measure string,
+func (p *place) table(s *scores, given reports, test, known *eval.Dataset, measure string,
 	cal *calibrate.Calibration) (summary,
-	error) {
-	recordings, err := labelled(s.Test, test, cal)
+	error,
+) {
+	recordings, err := labelled("set", s.Test, given, test, cal)
 	if err != nil {
 		return summary{}, err
 	}
@@ -121,10 +126,14 @@ func (p *place) table(s *scores, test, known *eval.Dataset, measure string,
 	var base []eval.Recording
 	for i := range s.Base {
 		r := recording(&s.Base[i], cal)
+		trust(&r, given[key("base", r.Name)])
 		r.Abnormal = make([]bool, s.Base[i].Frames)
 		base = append(base, r)
 	}
 	alarms, hours := eval.FalseAlarms(base, o)
+	for _, r := range base {
+		alarms += len(r.Untrusted)
+	}
 	sum := summary{
 		Place: p.name, Weights: s.Model, Measure: measure, Kinds: result.Kinds, Live: result.Live.MicroAUC,
 		NoDelay: result.Live.NoDelayMicroAUC, Macro: result.Live.MacroAUC, BaseFalse: alarms, BaseHours: hours,
@@ -142,7 +151,7 @@ func (p *place) table(s *scores, test, known *eval.Dataset, measure string,
 		sum.Scene = of.Live.MicroAUC
 	}
 	if s.Known != nil {
-		recordings, err := labelled(s.Known, known, cal)
+		recordings, err := labelled("known", s.Known, given, known, cal)
 		if err != nil {
 			return sum, err
 		}
@@ -174,7 +183,7 @@ func (p *place) table(s *scores, test, known *eval.Dataset, measure string,
 }
 
 // labelled joins the scores of a data set's videos with their labels.
-func labelled(scores []scored, d *eval.Dataset, cal *calibrate.Calibration) (
+func labelled(list string, scores []scored, given reports, d *eval.Dataset, cal *calibrate.Calibration) (
 	out []eval.Recording, err error,
 ) {
 	for i, v := range d.Test {
@@ -182,6 +191,7 @@ func labelled(scores []scored, d *eval.Dataset, cal *calibrate.Calibration) (
 			return nil, fmt.Errorf("the scores are of another set: %s", v.Name)
 		}
 		r := recording(&scores[i], cal)
+		trust(&r, given[key(list, r.Name)])
 		r.Abnormal, r.Kind = v.Abnormal, v.Kind
 		out = append(out, r)
 	}
