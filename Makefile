@@ -12,7 +12,7 @@ COUNT := -tags=gocv_specific_modules,gocv_videoio,matprofile
 TEST  := $(TOOL) gotestsum --format pkgname --
 
 .PHONY: all setup setup-tests build demo test test-race test-street test-pure test-long soak check fmt generate docs \
-	bench kinds audit clean
+	bench base kinds audit clean
 # Setting up comes before what needs it, also with -j; go has its own parallelism.
 .NOTPARALLEL:
 
@@ -84,6 +84,10 @@ generate:
 ## docs: run the commands that README.md and docs quote, and update their outputs and pictures; DOCS=part of a command
 docs: build
 	go run ./internal/docs/make $(DOCS)
+
+## base: make the base weights in weights/ again, from drawn streets; about half an hour
+base: build
+	go run ./internal/base/make -o weights/base-street.safetensors -streets 120 -seconds 12 -epochs 4
 
 ## bench: time vigil, PyTorch, ONNX Runtime and oneDNN, as installed, and write BENCHMARKS.md; BENCH=-help for more
 bench:

@@ -20,17 +20,18 @@ import (
 	"vigil/pipeline/detect"
 	"vigil/pipeline/worker"
 	"vigil/preprocess"
+	"vigil/weights"
 )
 
 // Models loads each weights file once, however many cameras use it.
 type Models map[string]*model.Model
 
-// Load reads a weights file, or returns the model that was read before.
+// Load reads a weights file, or the weights that come with vigil under that name, or returns the model that was read before.
 func (m Models) Load(path string) (*model.Model, error) {
 	if m[path] != nil {
 		return m[path], nil
 	}
-	loaded, err := model.Load(path)
+	loaded, err := weights.Load(path)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,7 @@ func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 	cam := pipeline.Camera{
 		Name: c.Name, Live: c.Source.Live(), Lossless: !c.Source.Live() && !c.Realtime,
 		AlwaysTrusted: c.Untrusted == "off",
-		Model:         m, FPS: c.FPS, Hop: c.Hop, PartialClips: true, Mask: c.Mask,
+		Model:         m, FPS: FrameRate(c.Settings, &cal, m), Hop: c.Hop, PartialClips: true, Mask: c.Mask,
 		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter,
 		NoClipsAfter: noClipsAfter * c.ReadTimeout,
 		Detector:     Detector(c),
@@ -91,6 +92,21 @@ func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 		cam.Threshold = pipeline.Threshold{Lo: c.Threshold.Lo, Theta: c.Threshold.Theta}
 	}
 	return cam, nil
+}
+
+// FrameRate is how many frames a second of a camera the model sees, 0 for every frame: those of the settings, else of
+// the calibration, if it has a key, else of the weights. A calibration of earlier versions, or weights that do not say
+// it, are for every frame.
+func FrameRate(s config.Settings, cal *calibrate.Calibration, m *model.Model) float64 {
+	switch {
+	case s.FPS != nil:
+		return *s.FPS
+	case cal == nil || cal.Key == calibrate.Key{}:
+		return m.FPS()
+	case cal.Rate != nil:
+		return *cal.Rate
+	}
+	return 0
 }
 
 // Detector returns the detector of a camera's settings.

@@ -146,8 +146,8 @@ func fitsSource(c config.Camera, cam pipeline.Camera, info video.Info) error {
 	}
 	key := cam.CalibrationKey()
 	key.Width, key.Height, key.FPS = info.Width, info.Height, info.FPS
-	if c.FPS > 0 {
-		key.FPS = min(c.FPS, info.FPS)
+	if cam.FPS > 0 {
+		key.FPS = min(cam.FPS, info.FPS)
 	}
 	if info.FPS == 0 || cam.Live {
 		key.FPS = cal.Key.FPS // it is measured.

@@ -26,8 +26,8 @@ type Config struct {
 	// Buffers is how many MiB the pictures of all cameras may take in the main process: clips that wait to be scored,
 	// and what is kept for evidence.
 	Buffers int `yaml:"buffers" validate:"min=64,max=1048576"`
-	// Model is the file of trained weights for every camera that names none itself.
-	Model string `yaml:"model" path:"file"`
+	// Model is the file of trained weights for every camera that names none itself, or base-street.
+	Model string `yaml:"model" path:"file" unless:"base-street"`
 	// NATS is where the alerts go.
 	NATS NATS `yaml:"nats"`
 	// Outbox bounds what is kept of alerts on this machine.
@@ -65,8 +65,8 @@ type Camera struct {
 
 // Settings are settings of one camera or, under defaults, of all.
 type Settings struct {
-	// Model is the file of trained weights.
-	Model string `yaml:"model" path:"file"`
+	// Model is the file of trained weights, or base-street: weights that come with vigil and know many places.
+	Model string `yaml:"model" path:"file" unless:"base-street"`
 	// Calibration is the file that vigil calibrate wrote for this camera.
 	Calibration string `yaml:"calibration" path:"file"`
 	// Threshold sets lo and theta by hand, in place of a calibration.
@@ -77,8 +77,9 @@ type Settings struct {
 	// Adapt lets normal video that is seen while watching join that of the calibration, so that the threshold comes to
 	// the number of alarms.
 	Adapt bool `yaml:"adapt"`
-	// FPS is how many frames a second the model sees; 0 is every frame.
-	FPS float64 `yaml:"fps" validate:"min=0,max=120"`
+	// FPS is how many frames a second the model sees; 0 is every frame. Without it the rate is that of the calibration,
+	// and of the weights, which is 10 unless they were trained at another.
+	FPS *float64 `yaml:"fps" validate:"omitempty,min=0,max=120"`
 	// Hop is how many frames lie between the starts of two clips that are scored.
 	Hop int `yaml:"hop" validate:"min=1,max=160"`
 	// Realtime plays a file or a folder at its own pace; false is as fast as it decodes. Live cameras are not affected.

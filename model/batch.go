@@ -26,6 +26,8 @@ type Batch struct {
 	scores       []Score
 	errs         []error
 	maps         [][]float32
+	// noBackgrounds are those of clips on the weights' own.
+	noBackgrounds [][]float32
 }
 
 const (
@@ -43,6 +45,7 @@ const (
 func (m *Model) NewBatch(threads int) *Batch {
 	b := &Batch{parallel: m.NewScorer(threads), pool: kernel.NewPool(m.MaxBatch(threads))}
 	b.scores, b.errs, b.maps = make([]Score, b.MaxBatch()), make([]error, b.MaxBatch()), make([][]float32, b.MaxBatch())
+	b.noBackgrounds = make([][]float32, b.MaxBatch())
 	return b
 }
 
@@ -79,17 +82,25 @@ func (b *Batch) Close() {
 // Score scores at most MaxBatch clips as Scorer.Score does; ignore[i] belongs to clips[i]. The results are valid until
 // the next call, and equal to the last bit for either strategy.
 func (b *Batch) Score(clips [][]float32, ignore [][]bool) ([]Score, []error) {
+	return b.ScoreOn(clips, ignore, nil)
+}
+
+// ScoreOn is Score for cameras with backgrounds of their own, as Scorer.ScoreOn takes them; nil if none has one.
+func (b *Batch) ScoreOn(clips [][]float32, ignore [][]bool, backgrounds [][]float32) ([]Score, []error) {
 	n := len(clips)
-	if n > b.MaxBatch() || len(ignore) != n {
-		err := fmt.Errorf("%d clips with %d masks at once: expected as many of each, at most %d", n, len(ignore),
-			b.MaxBatch())
+	if backgrounds == nil {
+		backgrounds = b.noBackgrounds[:min(n, b.MaxBatch())]
+	}
+	if n > b.MaxBatch() || len(ignore) != n || len(backgrounds) != n {
+		err := fmt.Errorf("%d clips with %d masks and %d backgrounds at once: expected as many of each, at most %d", n,
+			len(ignore), len(backgrounds), b.MaxBatch())
 		return make([]Score, n), slices.Repeat([]error{err}, n)
 	}
 	scores, errs := b.scores[:n], b.errs[:n]
 	began, strategy := time.Now(), b.strategy(n)
 	if strategy == 0 {
 		for i := range clips {
-			scores[i], errs[i] = b.parallel.Score(clips[i], ignore[i])
+			scores[i], errs[i] = b.parallel.ScoreOn(clips[i], ignore[i], backgrounds[i])
 			// The Scorer reuses its map for the next clip.
 			b.maps[i] = append(b.maps[i][:0], scores[i].Map...)
 			scores[i].Map = b.maps[i]
@@ -98,7 +109,9 @@ func (b *Batch) Score(clips [][]float32, ignore [][]bool) ([]Score, []error) {
 		for len(b.perThread) < b.MaxBatch() {
 			b.perThread = append(b.perThread, b.parallel.model.NewScorer(1))
 		}
-		b.pool.Each(n, func(i int) { scores[i], errs[i] = b.perThread[i].Score(clips[i], ignore[i]) })
+		b.pool.Each(n, func(i int) {
+			scores[i], errs[i] = b.perThread[i].ScoreOn(clips[i], ignore[i], backgrounds[i])
+		})
 	}
 	if n == b.MaxBatch() {
 		b.recordTime(strategy, time.Since(began))

@@ -22,29 +22,47 @@ const (
 	keyLast       = "last"
 	keyName       = "name"
 	keyVersion    = "version"
+	keyPlace      = "place"
 )
+
+// placeNone is the place of Placeless weights.
+const placeNone = "none"
 
 // ErrNoSpec says that a file holds tensors but no hyper-parameters.
 var ErrNoSpec = errcode.WeightsNoMetadata.New("no hyper-parameters in the metadata: run `vigil model import` on it")
 
 // ReadWeights reads and checks a safetensors file with a Spec in its metadata.
 func ReadWeights(path string) (*Weights, error) {
-	w, _, err := readWeights(path)
-	return w, err
-}
-
-// readWeights also returns the file's content.
-func readWeights(path string) (*Weights, []byte, error) {
 	raw, err := readFile(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	return ParseWeights(raw, path)
+}
+
+// ParseWeights is ReadWeights for the content of a file; path is for errors.
+func ParseWeights(raw []byte, path string) (*Weights, error) {
 	w, err := parseWeights(raw)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, withCode(err))
+		return nil, fmt.Errorf("%s: %w", path, withCode(err))
 	}
-	return w, raw, nil
+	return w, nil
 }
+
+// NoteFPS is the key of the training rate, in frames a second, in the metadata.
+const NoteFPS = "fps"
+
+// FPS is the rate, in frames a second, at which the weights were trained; 0 if they do not say.
+func (w *Weights) FPS() float64 {
+	fps, err := strconv.ParseFloat(w.Notes[NoteFPS], 64)
+	if err != nil || !(fps > 0 && fps <= maxFPS) {
+		return 0
+	}
+	return fps
+}
+
+// maxFPS is the highest rate that is taken for one.
+const maxFPS = 120
 
 func parseWeights(raw []byte) (*Weights, error) {
 	tensors, meta, err := parseSafetensors(raw)
@@ -79,7 +97,10 @@ func (w *Weights) metadata() map[string]string {
 	for _, c := range s.Channels {
 		channels = append(channels, strconv.Itoa(c))
 	}
-	last := ""
+	last, place := "", ""
+	if w.Placeless {
+		place = placeNone
+	}
 	if s.Last != 0 {
 		last = strconv.Itoa(s.Last)
 	}
@@ -87,7 +108,7 @@ func (w *Weights) metadata() map[string]string {
 		keyPreset: s.Preset, keySide: strconv.Itoa(s.Side), keyChannels: strings.Join(channels, ","),
 		keySlots:  strconv.Itoa(s.Slots),
 		keyLambda: strconv.FormatFloat(s.Lambda, 'g', -1, 64), keyAddressing: s.Addressing, keyScore: s.Score,
-		keyLast: last, keyName: w.Name, keyVersion: w.Version,
+		keyLast: last, keyName: w.Name, keyVersion: w.Version, keyPlace: place,
 	} {
 		if value != "" {
 			meta[key] = value
@@ -135,10 +156,11 @@ func (w *Weights) setMetadata(meta map[string]string) error {
 		s.Score = MeanAbs
 	}
 	w.Spec, w.Name, w.Version = s, meta[keyName], meta[keyVersion]
+	w.Placeless = meta[keyPlace] == placeNone
 	w.Notes = maps.Clone(meta)
 	for _, key := range []string{
 		keyPreset, keySide, keyChannels, keySlots, keyLambda, keyAddressing, keyScore, keyLast,
-		keyName, keyVersion,
+		keyName, keyVersion, keyPlace,
 	} {
 		delete(w.Notes, key)
 	}

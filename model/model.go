@@ -27,13 +27,23 @@ type Model struct {
 	convs   []*kernel.Conv    // one for each layer
 	memory  *kernel.Memory    // nil without slots
 	tail    *kernel.FusedTail // the last two layers
-	// background is [side][side]; nil unless the score is BlockMotion.
+	// background is [side][side]; nil unless the score is BlockMotion and the weights have a place.
 	background []float32
+	fps        float64
 }
 
 // Load reads a safetensors file of weights with their hyper-parameters and prepares the model.
 func Load(path string) (*Model, error) {
-	w, raw, err := readWeights(path)
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return LoadFrom(raw, path)
+}
+
+// LoadFrom is Load for the content of a file; path is for its name and for errors.
+func LoadFrom(raw []byte, path string) (*Model, error) {
+	w, err := ParseWeights(raw, path)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +70,7 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	m := &Model{spec: w.Spec, name: w.Name, version: w.Version, set: set, layers: w.Spec.layers()}
+	m := &Model{spec: w.Spec, name: w.Name, version: w.Version, fps: w.FPS(), set: set, layers: w.Spec.layers()}
 	for i := range m.layers {
 		l := &m.layers[i]
 		c := kernel.NewConv(set, l.axes(), l.in, l.out, l.slope())
@@ -81,7 +91,7 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 			w.Spec.Addressing == Cosine)
 		m.memory.Pack(w.Tensors[memoryName].Float)
 	}
-	if w.Spec.Score == BlockMotion {
+	if w.Spec.Score == BlockMotion && !w.Placeless {
 		m.background = slices.Clone(w.Tensors[Background].Float)
 	}
 	return m, nil
@@ -121,6 +131,13 @@ const versionDigits = 12
 
 // Version is the version in the weights' metadata, or the first twelve digits of Hash.
 func (m *Model) Version() string { return m.version }
+
+// NeedsBackground reports whether clips can be scored only with the background of their camera, since the weights know
+// no place.
+func (m *Model) NeedsBackground() bool { return m.spec.Score == BlockMotion && m.background == nil }
+
+// FPS is the rate, in frames a second, at which the weights were trained; 0 if they do not say.
+func (m *Model) FPS() float64 { return m.fps }
 
 // Hash is the file's SHA-256 in hexadecimal digits.
 func (m *Model) Hash() string { return m.hash }

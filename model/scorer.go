@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"vigil/internal/errcode"
 	"vigil/model/kernel"
 )
 
@@ -48,7 +49,7 @@ func (m *Model) NewScorer(threads int) *Scorer {
 	for buffer, n := range m.mapSizes() {
 		s.maps[buffer] = make([]float32, n)
 	}
-	if m.background != nil {
+	if m.spec.Score == BlockMotion {
 		s.change, s.front = make([]float32, side*side), make([]float32, side*side)
 	}
 	if m.memory != nil {
@@ -81,14 +82,24 @@ func (s *Scorer) Close() { s.pool.Close() }
 
 // Score reconstructs a clip and measures its error. x is [16][Side][Side], row-major, in [-1, 1]. ignore, [Side][Side],
 // marks masked pixels; nil ignores none. A NaN or an infinity in the values read from x, or in the result, is an error.
-func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
+func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) { return s.ScoreOn(x, ignore, nil) }
+
+// ScoreOn is Score of a camera with that background, [Side][Side] in [-1, 1]; nil is the weights' own. Scores that need
+// no background ignore it.
+func (s *Scorer) ScoreOn(x []float32, ignore []bool, background []float32) (Score, error) {
 	side := s.model.spec.Side
+	if background == nil {
+		background = s.model.background
+	}
 	if len(x) != Frames*side*side {
 		return Score{}, fmt.Errorf("a clip has %d values, the model takes %d frames of %d x %d", len(x), Frames,
 			side, side)
 	}
 	if ignore != nil && len(ignore) != side*side {
 		return Score{}, fmt.Errorf("a mask has %d pixels, the model's picture %d x %d", len(ignore), side, side)
+	}
+	if s.model.spec.Score == BlockMotion && len(background) != side*side {
+		return Score{}, backgroundError(len(background), side)
 	}
 	s.forward(x)
 	if s.model.spec.Score == BlockMotion {
@@ -97,9 +108,20 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 		// The clip's first frame has no frame before it to compare with.
 		moved := max(first, 1) * area
 		kernel.Residual(s.pool, s.model.set, s.change, x[moved:], x[moved-area:len(x)-area], true)
-		kernel.Residual(s.pool, s.model.set, s.front, x[first*area:], s.model.background, true)
+		kernel.Residual(s.pool, s.model.set, s.front, x[first*area:], background, true)
 	}
 	return s.clipScore(x, ignore)
+}
+
+// ErrNoBackground says that weights that know no place were given no background of the camera's.
+var ErrNoBackground = errcode.WeightsNoPlace.New("the weights know no place of their own, and the camera's background " +
+	"is missing: calibrate the camera with 'vigil calibrate' and give its calibration")
+
+func backgroundError(pixels, side int) error {
+	if pixels == 0 {
+		return ErrNoBackground
+	}
+	return fmt.Errorf("a background has %d pixels, the model's picture %d x %d", pixels, side, side)
 }
 
 // forward writes the reconstruction of x to s.y and the sums of its errors to s.errs.

@@ -61,6 +61,19 @@ func preset(name string, side int, channels [4]int, slots int) Spec {
 	}
 }
 
+// CheckSameNetwork returns an error unless the tensors of other fit the network, whatever their score.
+func (s Spec) CheckSameNetwork(other Spec) error {
+	if s.Side != other.Side || s.Channels != other.Channels || s.Slots != other.Slots {
+		return fmt.Errorf("is a network of side %d with channels %v and %d slots, not one of side %d with channels %v "+
+			"and %d slots", other.Side, other.Channels, other.Slots, s.Side, s.Channels, s.Slots)
+	}
+	if s.Addressing != other.Addressing || s.Lambda != other.Lambda {
+		return fmt.Errorf("has %s addressing with lambda %g, not %s addressing with lambda %g", other.Addressing,
+			other.Lambda, s.Addressing, s.Lambda)
+	}
+	return nil
+}
+
 // FindPreset returns the preset with that name; the error lists all names.
 func FindPreset(name string) (Spec, error) {
 	names := make([]string, len(Presets))

@@ -25,6 +25,9 @@ type Weights struct {
 	Version string            // may be empty
 	Notes   map[string]string // further metadata, kept unchanged
 	Tensors map[string]Tensor
+	// Placeless weights know many places, and none of them: they lack the tensor Background, and a score that needs it
+	// takes that of the camera.
+	Placeless bool
 }
 
 // tensorSpec is a tensor that a Spec requires.
@@ -106,6 +109,9 @@ func (w *Weights) Check() error {
 	var bad []error
 	known := map[string]bool{}
 	for _, want := range w.Spec.tensorSpecs() {
+		if w.Placeless && want.name == Background {
+			continue
+		}
 		known[want.name] = true
 		t, ok := w.Tensors[want.name]
 		if !ok {

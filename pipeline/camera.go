@@ -46,6 +46,9 @@ type Camera struct {
 	// them. It must not block. Adaptive belongs to Run until it has returned.
 	Adaptive  *calibrate.Adaptive
 	OnAdapted func(*calibrate.Adapted)
+	// Background is the camera's empty scene, [S][S] in [-1, 1], for a model that knows no place; nil is that of the
+	// calibration. Other models ignore it.
+	Background []float32
 	// Live reopens a source that fails, forever; a recording ends.
 	Live bool
 	// Lossless makes the camera wait for the scorer, so that every cuboid of a recording is scored.

@@ -73,6 +73,9 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 		if scorers[cam.Model] == nil {
 			scorers[cam.Model] = cam.Model.NewBatch(opts.Threads)
 		}
+		if err := cam.checkBackground(); err != nil {
+			return nil, fmt.Errorf("camera %s: %w", cam.Name, err)
+		}
 		var err error
 		if readers[i], err = newReader(cam, i, box, log.With("camera", cam.Name), pub); err != nil {
 			return nil, err
@@ -158,6 +161,7 @@ func newCameraState(r *reader, scorer Scorer) *cameraState {
 	for i, m := range c.measures {
 		c.sensitivity[i] = cal.SensitivityFor(m)
 	}
+	c.background = r.background()
 	if len(r.Mask) > 0 {
 		c.ignore = geometry.IgnoreMask(r.Mask, r.Model.Spec().Side)
 	}

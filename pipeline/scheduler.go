@@ -16,9 +16,10 @@ import (
 )
 
 // Scorer scores cuboids [16][S][S], in [-1, 1], at most MaxBatch at a time; ignore[i], [S][S], marks pixels that do not
-// count in the score of clips[i], nil for none. Scores are valid until the next call.
+// count in the score of clips[i], nil for none, and backgrounds[i], [S][S], is the empty scene of its camera, nil for
+// the model's. Scores are valid until the next call.
 type Scorer interface {
-	Score(clips [][]float32, ignore [][]bool) ([]model.Score, []error)
+	ScoreOn(clips [][]float32, ignore [][]bool, backgrounds [][]float32) ([]model.Score, []error)
 	MaxBatch() int
 }
 
@@ -31,6 +32,8 @@ type scheduler struct {
 	batch   []item      // scored together
 	clips   [][]float32 // of the batch
 	ignore  [][]bool
+
+	backgrounds [][]float32
 }
 
 // cameraState is the scheduler's state of one camera.
@@ -38,6 +41,7 @@ type cameraState struct {
 	reader      *reader
 	scorer      Scorer
 	ignore      []bool
+	background  []float32 // nil for the model's
 	detector    *detect.Detector
 	zones       detect.ZoneFinder
 	measures    [2]detect.Measure // of a clip's readings
@@ -119,12 +123,14 @@ func (s *scheduler) closeAnomaly(c *cameraState, reason alerts.EndReason) {
 
 // score scores the batch and handles its clips.
 func (s *scheduler) score() {
-	s.clips, s.ignore = s.clips[:0], s.ignore[:0]
+	s.clips, s.ignore, s.backgrounds = s.clips[:0], s.ignore[:0], s.backgrounds[:0]
 	for _, p := range s.batch {
-		s.clips, s.ignore = append(s.clips, p.cuboid.X), append(s.ignore, s.cameras[p.camera].ignore)
+		c := s.cameras[p.camera]
+		s.clips, s.ignore = append(s.clips, p.cuboid.X), append(s.ignore, c.ignore)
+		s.backgrounds = append(s.backgrounds, c.background)
 	}
 	began := time.Now()
-	scores, errs := s.cameras[s.batch[0].camera].scorer.Score(s.clips, s.ignore)
+	scores, errs := s.cameras[s.batch[0].camera].scorer.ScoreOn(s.clips, s.ignore, s.backgrounds)
 	took := time.Since(began)
 	for i, p := range s.batch {
 		c := s.cameras[p.camera]

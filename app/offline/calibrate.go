@@ -113,6 +113,7 @@ func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Wri
 	if o.Quantile {
 		perDay = 0
 	}
+	rate := app.FrameRate(r.Settings.Settings, nil, m)
 	return r.Batch(loaded).Calibrate(ctx, batch.CalibrateOptions{
 		Threads: r.Threads, LiveFor: o.LiveFor, Record: calibrate.Calibration{
 			Key: calibrate.Key{
@@ -120,7 +121,7 @@ func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Wri
 				Hop: r.Settings.Hop,
 			},
 			ModelName: m.Name(), ScoreForm: score, Appearance: appearance, LoQuantile: o.Lo, ThetaQuantile: o.Theta,
-			Margin: o.Margin, AlarmsPerDay: perDay, Detector: app.Detector(r.Settings).Record(),
+			Margin: o.Margin, AlarmsPerDay: perDay, Rate: &rate, Detector: app.Detector(r.Settings).Record(),
 		},
 	}, w)
 }

@@ -102,6 +102,11 @@ func (r *Recordings) evaluate(ctx context.Context, o EvaluateOptions, measure *e
 	}
 	scorer.Threads = r.Threads
 	tests := *r
+	for _, t := range measure.Thresholds { // all have the same rate
+		rate := app.FrameRate(r.Settings.Settings, t.Calibration, m)
+		tests.Settings.FPS = &rate
+		break
+	}
 	tests.Settings.Calibration, tests.Settings.Threshold, tests.Settings.Hop = "", nil, 1
 	var sources []source.Address
 	for _, v := range data.Test {

@@ -95,7 +95,7 @@ func open(sources []source.Address, o Options) (*Recordings, error) {
 		return nil, errors.New("-m: is missing; must be the weights that score the recordings")
 	}
 	if o.FPS != nil {
-		r.Settings.FPS = *o.FPS
+		r.Settings.FPS = o.FPS
 	}
 	if o.Hop != nil {
 		r.Settings.Hop = *o.Hop
@@ -103,8 +103,8 @@ func open(sources []source.Address, o Options) (*Recordings, error) {
 	if r.Settings.Hop < 1 {
 		return nil, fmt.Errorf("--hop: is %d, must be at least 1", r.Settings.Hop)
 	}
-	if !(r.Settings.FPS >= 0 && r.Settings.FPS <= 120) {
-		return nil, fmt.Errorf("--fps: is %g, must be from 0 to 120", r.Settings.FPS)
+	if fps := r.Settings.FPS; fps != nil && !(*fps >= 0 && *fps <= 120) {
+		return nil, fmt.Errorf("--fps: is %g, must be from 0 to 120", *fps)
 	}
 	if r.Threads < 0 {
 		return nil, fmt.Errorf("--threads: is %d, must not be negative", r.Threads)

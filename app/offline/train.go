@@ -11,12 +11,16 @@ import (
 	"vigil/internal/batch"
 	"vigil/model"
 	"vigil/model/train"
+	"vigil/weights"
 )
 
 // TrainOptions select the network and the recipe by name, and the weights file.
 type TrainOptions struct {
 	train.Options
 	Out    string // weights file
+	// From names the weights to start from: weights that come with vigil, a file, or FromNone. "" is weights.Start where it fits
+	// the network.
+	From   string
 	Seed   uint64
 	Resume bool
 }
@@ -25,6 +29,8 @@ type TrainOptions struct {
 type Training struct {
 	*Recordings
 	Config train.Config
+	Start  string // what the training starts from, for people
+	fps    float64
 }
 
 // CheckOut checks that the weights file can be written.
@@ -40,9 +46,15 @@ func (r *Recordings) Training(o TrainOptions) (*Training, error) {
 	if err := r.RefuseLive("cannot be trained on directly; record it first with 'vigil record'"); err != nil {
 		return nil, app.Usage(err)
 	}
-	t := &Training{r, train.Config{Out: o.Out, Seed: o.Seed, Resume: o.Resume, Threads: r.Threads}}
+	t := &Training{
+		Recordings: r, Config: train.Config{Out: o.Out, Seed: o.Seed, Resume: o.Resume, Threads: r.Threads},
+		fps: train.DefaultFPS,
+	}
 	if err := o.Apply(&t.Config); err != nil {
 		return nil, app.Usage(err)
+	}
+	if err := t.start(o.From); err != nil {
+		return nil, err
 	}
 	if err := model.CheckOverwrite(o.Out); err != nil {
 		return nil, app.Usage(fmt.Errorf("-o: %w", err))
@@ -50,9 +62,52 @@ func (r *Recordings) Training(o TrainOptions) (*Training, error) {
 	return t, nil
 }
 
+// FromNone starts a training from drawn weights.
+const FromNone = "none"
+
+// start sets the weights that the training starts from, and the frame rate: theirs, if the settings have none.
+func (t *Training) start(name string) error {
+	given := name != ""
+	if !given {
+		name = weights.Start
+		// A run goes on as it began, also one of a version that knew no base.
+		if from, ok := train.CheckpointFrom(t.Config.Out); t.Config.Resume && ok && from == "" {
+			name = FromNone
+		}
+	}
+	t.Start = "nothing"
+	if name != FromNone {
+		w, err := weights.Read(name)
+		if err != nil {
+			return err
+		}
+		m, err := weights.Load(name)
+		if err != nil {
+			return err
+		}
+		switch err := t.Config.Spec.CheckSameNetwork(w.Spec); {
+		case err == nil:
+			t.Config.From, t.Config.FromName = w, m.Name()+" "+m.Version()
+			t.Start = t.Config.FromName
+			if w.FPS() > 0 {
+				t.fps = w.FPS()
+			}
+		case given:
+			return app.Usage(fmt.Errorf("--from: %s: %w; --from none starts from nothing", name, err))
+		default:
+			t.Start = "nothing, since there is no base of this network"
+		}
+	}
+	if t.Settings.FPS != nil {
+		t.fps = *t.Settings.FPS
+	}
+	return nil
+}
+
 // Run trains on the recordings that can be read and returns how long the steps took. Progress and warnings go to w.
 // The error is train.ErrStopped if ctx ended and the run so far is saved.
 func (t *Training) Run(ctx context.Context, w io.Writer) (result train.Result, took time.Duration, err error) {
+	fmt.Fprintf(w, "train: starts from %s\n", t.Start)
 	set, err := t.read(ctx, w)
 	if err != nil && ctx.Err() != nil {
 		return result, 0, train.ErrStopped
@@ -91,7 +146,7 @@ func (t *Training) read(ctx context.Context, w io.Writer) (set batch.TrainingSet
 		return set, err
 	}
 	return recordings.ReadTrainingSet(ctx, frames, batch.VideoOptions{
-		Side: t.Config.Spec.Side, FPS: t.Settings.FPS, Mask: t.Settings.Mask,
+		Side: t.Config.Spec.Side, FPS: t.fps, Mask: t.Settings.Mask,
 	}, w)
 }
 

@@ -9,6 +9,7 @@ import (
 	"vigil/app"
 	"vigil/model"
 	"vigil/model/train"
+	"vigil/weights"
 )
 
 func modelCommand() *cobra.Command {
@@ -25,11 +26,11 @@ func modelCommand() *cobra.Command {
 func modelInfoCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "info FILE",
+		Use:   "info MODEL",
 		Short: "Describe a weights file",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			info, err := train.Describe(args[0])
+			info, err := describe(args[0])
 			if err != nil {
 				return err
 			}
@@ -41,6 +42,19 @@ func modelInfoCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// describe describes weights that come with vigil, or those of a file.
+func describe(nameOrPath string) (*train.Info, error) {
+	w, err := weights.Read(nameOrPath)
+	if err != nil {
+		return nil, err
+	}
+	m, err := weights.Load(nameOrPath)
+	if err != nil {
+		return nil, err
+	}
+	return train.DescribeLoaded(w, m), nil
 }
 
 func modelImportCommand() *cobra.Command {

@@ -16,7 +16,7 @@ type recordings struct {
 func (r *recordings) flags(cmd *cobra.Command) {
 	r.videoFlags(cmd, "model, mask, zones, fps and hop", "processor cores for the model; 0 for all")
 	f := cmd.Flags()
-	f.StringVarP(&r.Model, "model", "m", "", "weights `file`")
+	f.StringVarP(&r.Model, "model", "m", "", "weights `file`, or base-street, which comes with vigil")
 	optional(f, &r.Hop, "hop", f.Int("hop", config.Default().Defaults.Hop,
 		"frames from the start of one clip to that of the next"))
 }
@@ -26,7 +26,9 @@ func (r *recordings) videoFlags(cmd *cobra.Command, keys, cores string) {
 	f := cmd.Flags()
 	f.StringVar(&r.Camera, "camera", "", "`name` of the camera that the recordings are from")
 	f.StringVarP(&r.ConfigFile, "config", "c", "", "configuration `file` that has the camera's "+keys)
-	optional(f, &r.FPS, "fps", f.Float64("fps", 0, "frames a second that the model sees; 0 for every frame"))
+	optional(f, &r.FPS, "fps", f.Float64("fps", 0,
+		"frames a second that the model sees, 0 for every frame; by default those of the calibration or the weights, 10 "+
+			"for new ones"))
 	f.IntVar(&r.Options.Threads, "threads", 0, cores)
 }
 

@@ -33,13 +33,15 @@ func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Wri
 	s := calibrator{Recordings: r, CalibrateOptions: o, w: w}
 	s.bar = progress.New(w, "calibrate", "frames", frames)
 	s.w = s.bar
-	err = s.scoreAll(ctx)
+	if err = s.learnBackground(ctx); err == nil {
+		err = s.scoreAll(ctx)
+	}
 	s.bar.Finish()
 	if err != nil {
 		return calibrate.Calibration{}, err
 	}
 	r.Rates.Print(w, "calibrate")
-	c := o.Record
+	c := s.Record
 	c.Key.Width, c.Key.Height, c.Key.FPS = s.normal.width, s.normal.height, s.normal.fps()
 	c.Made, c.Excluded = time.Now().UTC().Truncate(time.Second), s.normal.left
 	if c.Reference, err = s.view.Reference(); err != nil {
@@ -55,6 +57,47 @@ type calibrator struct {
 	bar    *progress.Bar
 	normal normalVideo // of all sources
 	view   *calibrate.ViewLearner
+}
+
+// learnBackground learns the background of all sources for weights that know no place, and puts it into the record.
+func (s *calibrator) learnBackground(ctx context.Context) error {
+	var learner calibrate.BackgroundLearner
+	var bad []error
+	side := 0
+	for _, rec := range s.All {
+		cam, err := s.camera(rec, func() {})
+		if err != nil {
+			return err
+		}
+		if !cam.Model.NeedsBackground() {
+			return nil
+		}
+		side = cam.Model.Spec().Side
+		live := liveBackgroundTime(s.LiveFor)
+		if cam.Live {
+			fmt.Fprintf(s.w, "%s: learning the empty scene for %s\n", rec.Source, live)
+		}
+		if err := learnBackground(ctx, cam, &learner, live, pipeline.Options{Threads: s.Threads}); err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", rec.Source, err))
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	b, err := learner.Background(side)
+	if err != nil {
+		return errors.Join(append(bad, err)...)
+	}
+	s.Record.Background = b
+	return nil
+}
+
+// scoredTime is how long a live camera is scored.
+func (s *calibrator) scoredTime(cam *pipeline.Camera) time.Duration {
+	if cam.Model.NeedsBackground() {
+		return s.LiveFor - liveBackgroundTime(s.LiveFor)
+	}
+	return s.LiveFor
 }
 
 // scoreAll scores all sources. One that cannot be read to its end is left out with a warning; it is an error if all
@@ -103,11 +146,12 @@ func (s *calibrator) score(ctx context.Context, rec Recording) (one *normalVideo
 	}
 	s.view.NewRecording()
 	cam.OnPicture = s.view.Add
+	cam.Background = s.Record.Background.Scaled()
 	var log *slog.Logger // nil for a recording, whose errors are reported at its end
 	watch := ctx
 	if cam.Live {
 		log = slog.New(errcode.Handler(slog.NewTextHandler(s.w, &slog.HandlerOptions{Level: slog.LevelWarn})))
-		limited, cancel := context.WithTimeout(ctx, s.LiveFor)
+		limited, cancel := context.WithTimeout(ctx, s.scoredTime(&cam))
 		defer cancel()
 		watch = limited
 	}

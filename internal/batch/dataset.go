@@ -41,6 +41,9 @@ func (r *Recordings) ScoreDataset(ctx context.Context, data *eval.Dataset, thres
 			}
 			return CountFrames(stream, bar.Add), nil
 		}
+		if err := ownBackground(ctx, &cam, scorer.Threads); err != nil {
+			return err
+		}
 		if err := scorer.Score(ctx, v, cam); err != nil {
 			return err
 		}

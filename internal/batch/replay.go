@@ -62,6 +62,12 @@ func (r *Replay) replay(ctx context.Context, one Recording, bar *progress.Bar) e
 	if err != nil {
 		return err
 	}
+	if err := ownBackground(ctx, &cam, r.Options.Threads); err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
+		r.results = append(r.results, VideoResult{Video: one.Name, Error: fmt.Sprintf("%s: %v", one.Source, err)})
+		return nil
+	}
 	opts := r.Options
 	var clips []eval.ScoredFrame
 	var ended []alerts.Alert

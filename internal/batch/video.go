@@ -79,6 +79,7 @@ func ReadVideo(ctx context.Context, stream Stream, o VideoOptions) (videos []tra
 type TrainingSet struct {
 	Videos []train.Video
 	FPS    []float64 // frames per second that the model sees of each source; 0 if unknown
+	Asked  float64   // frames per second that it was to see; 0 for every frame
 }
 
 // ReadTrainingSet reads the recordings, of so many frames if not 0. One that cannot be read is excluded with a warning
@@ -89,7 +90,7 @@ func (r *Recordings) ReadTrainingSet(ctx context.Context, frames int, o VideoOpt
 	bar := progress.New(w, "read", "frames", frames)
 	defer bar.Finish()
 	o.OnFrame = bar.Add
-	var set TrainingSet
+	set := TrainingSet{Asked: o.FPS}
 	var bad []error
 	for _, one := range r.All {
 		more, err := r.readOne(ctx, one, o, bar)
@@ -143,16 +144,20 @@ func (r *Recordings) readOne(ctx context.Context, one Recording, o VideoOptions,
 		return set, err
 	}
 	r.Rates.add(one.Name, rates)
-	return TrainingSet{videos, []float64{rate}}, nil
+	return TrainingSet{Videos: videos, FPS: []float64{rate}}, nil
 }
 
 // Notes returns the training notes of weights in addition to those of the run itself: the day, without the time so that
-// one seed gives identical files on one day, and the frame rate, if all sources have the same.
+// one seed gives identical files on one day, and the frame rate: that of all sources, or,
+// where they differ, the highest that it can be.
 func (s TrainingSet) Notes() map[string]string {
 	notes := map[string]string{train.NoteTrained: time.Now().UTC().Format(time.DateOnly)}
 	low, high := slices.Min(s.FPS), slices.Max(s.FPS)
-	if low > 0 && high-low < 0.01*high {
+	switch {
+	case low > 0 && high-low < 0.01*high:
 		notes[train.NoteFPS] = strconv.FormatFloat(s.FPS[0], 'g', 6, 64)
+	case s.Asked > 0:
+		notes[train.NoteFPS] = strconv.FormatFloat(s.Asked, 'g', 6, 64)
 	}
 	return notes
 }

@@ -41,6 +41,7 @@ var borders = []border{
 	{"model/kernel", "", []string{gorgonia}, true},
 	{"model", "model/kernel internal/...", []string{gorgonia}, true},
 	{"model/...", "model/... internal/...", nil, true},
+	{"weights", "model model/kernel internal/...", []string{gorgonia}, true},
 	{"alerts", "geometry internal/...", []string{nats}, true},
 	{"alerts/store", "internal/...", []string{nats}, true},
 	{"alerts/instance", "internal/...", []string{nats}, true},
@@ -72,14 +73,14 @@ var borders = []border{
 	},
 	{"bench", "model/... internal/...", nil, true},
 	{
-		"app", "config pipeline/... capture/... preprocess model model/kernel alerts/... video geometry " +
-			"internal/...",
+		"app", "config pipeline/... capture/... preprocess weights model model/kernel alerts/... video " +
+			"geometry internal/...",
 		[]string{cobra, gorgonia},
 		false,
 	},
 	{
-		"app/...", "app/... eval bench/... config pipeline/... capture/... preprocess model/... alerts/... video " +
-			"geometry internal/...",
+		"app/...", "app/... eval bench/... config pipeline/... capture/... preprocess weights model/... " +
+			"alerts/... video geometry internal/...",
 		[]string{cobra},
 		false,
 	},

@@ -72,6 +72,7 @@ const (
 	WeightsNoMetadata   Code = "weights.no_metadata"
 	WeightsChoosePrefix Code = "weights.choose_prefix"
 	WeightsWrongNetwork Code = "weights.wrong_network"
+	WeightsNoPlace      Code = "weights.no_place"
 
 	CalibrationNotReadable Code = "calibration.not_readable"
 	CalibrationWrongKind   Code = "calibration.wrong_kind"

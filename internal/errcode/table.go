@@ -377,6 +377,12 @@ var table = []Entry{
 		Remedy: "Use the file as it was written; for an import give the right preset.",
 	},
 	{
+		Code: WeightsNoPlace, Title: "The weights know no place, and the camera has no calibration that shows it",
+		Cause: "Base weights have learned many places. Their score compares with the empty scene of the camera, which " +
+			"only a calibration of the camera holds.",
+		Remedy: "Run 'vigil calibrate' on normal video of the camera and give its file, or train weights for the place.",
+	},
+	{
 		Code: CalibrationNotReadable, Title: "The calibration cannot be read",
 		Cause:  "The file of the key calibration is not there or may not be read.",
 		Remedy: "Correct the path, or make it with 'vigil calibrate'.",

@@ -9,27 +9,42 @@ type vec struct{ x, y, z float64 }
 // walkers not much larger, and so not much faster in pixels, than far ones.
 const (
 	cameraHeight = 7.0
-	cameraPitch  = 17 * math.Pi / 180
+	cameraPitch  = 17
 	// focalShare is the focal length in frame heights; an adult is then 1/5 to 1/3 of the frame high.
 	focalShare = 2.95
 )
+
+// View is where the camera hangs and how it looks.
+type View struct {
+	Height float64 // above the ground, in metres; 3 to 15
+	Pitch  float64 // down from the horizontal, in degrees; 5 to 45
+	Focal  float64 // focal length in frame heights; 1 to 4
+}
+
+// defaultView is that of a Config without a View.
+var defaultView = View{cameraHeight, cameraPitch, focalShare}
+
+func (v View) valid() bool {
+	return v.Height >= 3 && v.Height <= 15 && v.Pitch >= 5 && v.Pitch <= 45 && v.Focal >= 1 && v.Focal <= 4
+}
 
 // camera is a pinhole camera; all values are in pixels.
 type camera struct {
 	width, height  float64
 	focal          float64
+	elevation      float64 // above the ground, in metres
 	sinPit, cosPit float64
 }
 
-func newCamera(width, height int) camera {
-	s, c := math.Sincos(cameraPitch)
-	return camera{float64(width), float64(height), focalShare * float64(height), s, c}
+func newCamera(width, height int, view View) camera {
+	s, c := math.Sincos(view.Pitch * math.Pi / 180)
+	return camera{float64(width), float64(height), view.Focal * float64(height), view.Height, s, c}
 }
 
 // project returns the pixel of p and the pixels per metre there. Points closer than half a metre are treated as half a
 // metre away; nothing on the street comes near that.
 func (c *camera) project(p vec) (u, v, scale float64) {
-	y := p.y - cameraHeight
+	y := p.y - c.elevation
 	depth := max(p.z*c.cosPit-y*c.sinPit, 0.5)
 	scale = c.focal / depth
 	return c.width/2 + p.x*scale, c.height/2 - (y*c.cosPit+p.z*c.sinPit)*scale, scale

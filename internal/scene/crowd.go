@@ -5,14 +5,15 @@ import "math"
 // A person or a pair arrives every arrivalEvery seconds, which keeps two to six people in view.
 const (
 	arrivalEvery = 2.7
-	// maxWalk is the duration of the longest walk, in seconds.
-	maxWalk = 25
+	// maxWalk is the duration of the longest walk, in seconds, in the widest view.
+	maxWalk = 45
 )
 
 // crowd returns all walkers whose normal walk is in progress at time t.
 func (s *Street) crowd(t float64) []walker {
 	walkers := s.walkers[:0]
-	for slot := int(math.Floor((t - maxWalk) / arrivalEvery)); slot <= int(math.Floor(t/arrivalEvery)); slot++ {
+	every := arrivalEvery * s.cfg.Calm
+	for slot := int(math.Floor((t - maxWalk) / every)); slot <= int(math.Floor(t/every)); slot++ {
 		first, second, pair := s.arrival(slot)
 		if first.from <= t && t < first.until() {
 			walkers = append(walkers, first)
@@ -29,7 +30,7 @@ func (s *Street) crowd(t float64) []walker {
 func (s *Street) arrival(slot int) (first, second walker, pair bool) {
 	r := rngFor(s.cfg.daySeed(), rngCrowd, 3*slot)
 	w := walker{body: newBody(s.cfg.daySeed(), rngCrowd, 3*slot+1)}
-	w.from = (float64(slot) + 0.7*r.Float64()) * arrivalEvery
+	w.from = (float64(slot) + 0.7*r.Float64()) * arrivalEvery * s.cfg.Calm
 	w.speed = max(0.95, min(1.6, 1.27+0.16*r.NormFloat64()))
 	w.phase = uniform(r, 0, 2*math.Pi)
 	dir := 1.0

@@ -26,7 +26,7 @@ func (s *Street) backdrop() *image.RGBA {
 			for i := range samples * samples {
 				u := float64(x) + (float64(i%samples)+0.5)/samples
 				v := float64(y) + (float64(i/samples)+0.5)/samples
-				c := t.colourAt(&h, s.camera.ray(u, v))
+				c := t.colourAt(&h, s.camera.elevation, s.camera.ray(u, v))
 				sum[0] += c[0]
 				sum[1] += c[1]
 				sum[2] += c[2]
@@ -49,10 +49,10 @@ func (c tone) times(f float64) tone { return tone{c[0] * f, c[1] * f, c[2] * f} 
 // texture is the surface of the street.
 type texture struct{ seed uint64 }
 
-// colourAt is the colour in the direction of a ray.
-func (t *texture) colourAt(h *houses, ray vec) tone {
+// colourAt is the colour in the direction of a ray from a camera so far above the ground.
+func (t *texture) colourAt(h *houses, elevation float64, ray vec) tone {
 	hit := func(y float64) (x, z float64) {
-		k := (y - cameraHeight) / ray.y
+		k := (y - elevation) / ray.y
 		return ray.x * k, ray.z * k
 	}
 	if ray.y < 0 {
@@ -68,7 +68,7 @@ func (t *texture) colourAt(h *houses, ray vec) tone {
 		}
 	}
 	k := wallAt / ray.z
-	return h.colourAt(t, ray.x*k, cameraHeight+ray.y*k)
+	return h.colourAt(t, ray.x*k, elevation+ray.y*k)
 }
 
 // ground is paved with slabs in rows, each with a slightly different brightness, and dirt on top.

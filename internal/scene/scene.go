@@ -61,6 +61,11 @@ type Config struct {
 	Screen bool
 	// Quality is the camera's JPEG quality, 0 for 80; 1 to 100.
 	Quality int
+	// View is the camera's; the zero value looks from 7 m down a long lens, in which people are 1/5 to 1/3 of the frame
+	// high.
+	View View
+	// Calm scales the time between two arrivals, 0 for 1; 0.3 to 5.
+	Calm float64
 	// Clean omits the sensor's noise and the compression.
 	Clean bool
 }
@@ -76,7 +81,18 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Quality == 0 {
 		c.Quality = 80
 	}
+	if c.View == (View{}) {
+		c.View = defaultView
+	}
+	if c.Calm == 0 {
+		c.Calm = 1
+	}
 	switch {
+	case !c.View.valid():
+		return c, fmt.Errorf("street seen from %+v: height must be from 3 to 15, pitch from 5 to 45, focal length from "+
+			"1 to 4", c.View)
+	case !(c.Calm >= 0.3 && c.Calm <= 5):
+		return c, fmt.Errorf("street with arrivals %v times as far apart: must be from 0.3 to 5", c.Calm)
 	case c.Width < 32 || c.Width > 4096 || c.Height < 32 || c.Height > 4096:
 		return c, fmt.Errorf("street of %dx%d pixels: each side must be from 32 to 4096", c.Width, c.Height)
 	case !(c.FPS >= 1 && c.FPS <= 120):

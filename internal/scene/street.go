@@ -31,7 +31,7 @@ func New(cfg Config) (*Street, error) {
 	}
 	w, h := cfg.Width, cfg.Height
 	s := &Street{
-		cfg: cfg, camera: newCamera(w, h), raster: newRaster(w, h), light: newLight(cfg.daySeed()),
+		cfg: cfg, camera: newCamera(w, h, cfg.View), raster: newRaster(w, h), light: newLight(cfg.daySeed()),
 		sensor:  newSensor(cfg),
 		picture: image.NewRGBA(image.Rect(0, 0, w, h)),
 		shade:   shade{w, make([]uint8, w*h)},

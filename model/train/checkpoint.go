@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -27,6 +28,7 @@ type state struct {
 	Videos  string        `json:"videos"` // digest of their content
 	Epochs  int           `json:"epochs"` // 0: by time
 	Budget  time.Duration `json:"budget"`
+	From    string        `json:"from,omitempty"` // the weights that the run started from
 
 	Step          int           `json:"step"`   // steps done
 	Steps         int           `json:"steps"`  // in all; 0: not known yet
@@ -174,6 +176,22 @@ func readCheckpoint(path string, want state) (*checkpoint, error) {
 	return c, nil
 }
 
+// CheckpointFrom returns what the unfinished run of an output file started from, "" for nothing; ok is false if there is
+// no such run.
+func CheckpointFrom(out string) (from string, ok bool) {
+	_, meta, err := model.ReadSafetensors(CheckpointPath(out))
+	if err != nil {
+		return "", false
+	}
+	var s state
+	if err := json.Unmarshal([]byte(meta[stateKey]), &s); err != nil {
+		return "", false
+	}
+	return s.From, true
+}
+
+func orNone(name string) string { return cmp.Or(name, "none") }
+
 // checkMatches returns an error that lists the settings in which the run to be resumed differs.
 func (s *state) checkMatches(want state) error {
 	var bad []string
@@ -195,6 +213,7 @@ func (s *state) checkMatches(want state) error {
 	note("recipe", s.Recipe, want.Recipe)
 	note("seed", s.Seed, want.Seed)
 	note("number of epochs", s.Epochs, want.Epochs)
+	note("start (--from)", orNone(s.From), orNone(want.From))
 	note("time", s.Budget, want.Budget)
 	// With another side, the digest differs for the same videos.
 	if s.Videos != want.Videos && was.Side == now.Side {

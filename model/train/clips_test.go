@@ -166,7 +166,7 @@ func TestSplit(t *testing.T) {
 				videos = append(videos, video(n))
 				total += n
 			}
-			learn, held := split(videos, 1)
+			learn, held := split(videos, nil, 1)
 			var lengths []int
 			for _, s := range held {
 				lengths = append(lengths, s.frames)
@@ -187,8 +187,8 @@ func TestSplit(t *testing.T) {
 		})
 	}
 	videos := []Video{video(50), video(60), video(70), video(80), video(90), video(100)}
-	_, a := split(videos, 1)
-	_, b := split(videos, 1)
+	_, a := split(videos, nil, 1)
+	_, b := split(videos, nil, 1)
 	if len(a) == 0 || !bytes.Equal(a[0].gray, b[0].gray) {
 		t.Error("one seed holds out different videos")
 	}

@@ -22,6 +22,9 @@ const (
 // writes nothing, if no foreground is found.
 func (f *augmenter) writeGlide(r *rand.Rand, s segment, frame int, x, mask []float32) bool {
 	area, side := f.side*f.side, f.side
+	if s.place != nil {
+		f.background = s.place.grey
+	}
 	source, row, col := f.sampleForeground(r, s)
 	if source == nil {
 		return false

@@ -33,6 +33,8 @@ type Info struct {
 	Parameters int     `json:"parameters"`
 	GFLOP      float64 `json:"gflop"` // a clip, taps on padding not counted
 	Hash       string  `json:"hash"`
+	// Placeless weights know no place: a camera's calibration has its background.
+	Placeless bool `json:"placeless,omitempty"`
 	// frames a second that it was trained on; 0 where the file does not say
 	FPS     float64           `json:"fps,omitempty"`
 	Trained string            `json:"trained,omitempty"`  // the day; empty where the file does not say
@@ -58,16 +60,21 @@ func Describe(path string) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
+	return DescribeLoaded(w, m), nil
+}
+
+// DescribeLoaded is Describe for weights that were read and loaded.
+func DescribeLoaded(w *model.Weights, m *model.Model) *Info {
 	s := m.Spec()
 	info := &Info{
 		Name: m.Name(), Version: m.Version(), Preset: s.Preset, Side: s.Side, Channels: s.Channels, Slots: s.Slots,
 		Lambda:     s.Lambda,
 		Addressing: s.Addressing, Score: s.Score, Scored: s.ScoredFrames(), Parameters: s.Parameters(),
 		GFLOP: m.FLOPs() / 1e9,
-		Hash:  m.Hash(), Notes: w.Notes,
+		Hash:  m.Hash(), Placeless: w.Placeless, Notes: w.Notes,
 	}
 	info.takeNotes()
-	return info, nil
+	return info
 }
 
 // Import makes the weights file to of a PyTorch state dict, as model.Import does, and describes it. The description is
@@ -153,11 +160,20 @@ func (i *Info) String() string {
 		trained = terminal.Printable(i.Trained)
 	}
 	line("rate", "%s", fps)
+	if i.Placeless {
+		line("place", "%s", "none: needs the background that a camera's calibration has")
+	}
 	line("trained", "%s", trained)
 	line("held out", "%s", i.HeldOut)
+	if from := i.Notes[NoteFrom]; from != "" {
+		line("from", "%s", terminal.Printable(from))
+	}
 	line("size", "%d parameters, %.3g GFLOP a clip", i.Parameters, i.GFLOP)
 	line("sha256", "%s", i.Hash)
 	for _, key := range slices.Sorted(maps.Keys(i.Notes)) {
+		if key == NoteFrom {
+			continue
+		}
 		line(terminal.Printable(key), "%s", terminal.Printable(i.Notes[key]))
 	}
 	return b.String()

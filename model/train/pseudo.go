@@ -31,10 +31,15 @@ func newAugmenter(side int, background []float32) *augmenter {
 		side: side, pixels: make([]byte, model.Frames*side*side), motion: make([]bool, side*side),
 		rows: make([]bool, side*side),
 	}
-	for _, v := range background {
-		f.background = append(f.background, byte((v+1)*127.5+0.5))
-	}
+	f.background = greyLevels(background)
 	return f
+}
+
+func greyLevels(scaled []float32) (levels []byte) {
+	for _, v := range scaled {
+		levels = append(levels, byte((v+1)*127.5+0.5))
+	}
+	return levels
 }
 
 // writeNormal writes the clip that begins at the frame to x, [16][S][S] in [-1, 1], and an empty mask, [S][S].

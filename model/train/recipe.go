@@ -49,6 +49,9 @@ var Recipes = []Recipe{
 	{Name: Paper, Epochs: 100, Batch: 10, Stride: 1, Rate: 1e-4, Entropy: 2e-4, Score: model.MeanAbs},
 }
 
+// DefaultFPS is how many frames a second of the videos a network learns, if nothing else is asked for.
+const DefaultFPS = 10
+
 // FindRecipe returns the recipe with that name; the error lists all names.
 func FindRecipe(name string) (Recipe, error) {
 	names := make([]string, len(Recipes))

@@ -25,6 +25,11 @@ type Config struct {
 	Epochs  int
 	Budget  time.Duration
 	Threads int // 0 or less means GOMAXPROCS
+	// From are weights to start from, of the same network; nil draws them. FromName is what the weights' record calls
+	// them. The memory's slots and all statistics are taken over; the optimizer begins anew, at a share of the recipe's
+	// learning rate.
+	From     *model.Weights
+	FromName string
 	// Out is the file for the best weights so far; it is replaced whenever there are better ones. The state of an
 	// unfinished run is in CheckpointPath(Out).
 	Out    string
@@ -130,6 +135,7 @@ type run struct {
 	plan       plan
 	began      time.Time // start of this process's part, moved back by the time spent before
 	saved      time.Time
+	placeless  bool  // the videos are of several places
 	lastUse    []int // the step in which each slot was used last, counted from 1
 	frames     [2]int
 }
@@ -148,14 +154,21 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	if err := cfg.Spec.Validate(); err != nil {
 		return nil, err
 	}
+	if cfg.From != nil {
+		if err := cfg.Spec.CheckSameNetwork(cfg.From.Spec); err != nil {
+			return nil, fmt.Errorf("%s: %w", cfg.FromName, err)
+		}
+		cfg.Recipe.Rate *= fineTuningRate
+	}
 	if err := CheckVideos(videos, cfg.Spec.Side); err != nil {
 		return nil, err
 	}
+	at := places(videos)
 	r := &run{
-		cfg: cfg, path: CheckpointPath(cfg.Out), toDevice: output.Through(cfg.Out),
+		cfg: cfg, path: CheckpointPath(cfg.Out), toDevice: output.Through(cfg.Out), placeless: at != nil,
 		lastUse: make([]int, cfg.Spec.Slots),
 	}
-	learn, held := split(videos, cfg.Seed)
+	learn, held := split(videos, at, cfg.Seed)
 	for i, all := range [][]segment{learn, held} {
 		for _, s := range all {
 			r.frames[i] += s.frames
@@ -172,7 +185,7 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	}
 	r.state = state{
 		Version: stateVersion, Spec: cfg.Spec, Recipe: cfg.Recipe.Name, Seed: cfg.Seed, Videos: digest(videos),
-		Epochs: cfg.Epochs, Budget: cfg.Budget,
+		Epochs: cfg.Epochs, Budget: cfg.Budget, From: cfg.FromName,
 	}
 	if cfg.Budget <= 0 {
 		r.state.Steps = max(cfg.Epochs*len(r.sampler.starts)/cfg.Recipe.Batch, 1)
@@ -210,7 +223,7 @@ func (r *run) openNetwork(videos []Video) error {
 			return fmt.Errorf(
 				"%s is the checkpoint of an unfinished run: resume it, or remove the file to start over", r.path)
 		}
-		if weights, err = initialWeights(cfg.Spec, cfg.Seed); err != nil {
+		if weights, err = r.firstWeights(); err != nil {
 			return err
 		}
 		if bg, ok := weights.Tensors[model.Background]; ok {
@@ -232,6 +245,26 @@ func (r *run) openNetwork(videos []Video) error {
 		return err
 	}
 	return nil
+}
+
+// fineTuningRate is the share of a recipe's learning rate at which weights that have learned other places learn one.
+const fineTuningRate = 0.5
+
+// firstWeights are a run's weights before its first step.
+func (r *run) firstWeights() (*model.Weights, error) {
+	if r.cfg.From == nil {
+		return initialWeights(r.cfg.Spec, r.cfg.Seed)
+	}
+	w, err := model.NewWeights(r.cfg.Spec)
+	if err != nil {
+		return nil, err
+	}
+	for name := range w.Tensors {
+		if t, ok := r.cfg.From.Tensors[name]; ok && name != model.Background {
+			w.Tensors[name] = t
+		}
+	}
+	return w, nil
 }
 
 // stepsPerEpoch is the number of steps in which each clip is seen once.
@@ -354,8 +387,13 @@ func (r *run) saveBest(end bool) error {
 	if r.toDevice && !end {
 		return nil
 	}
-	r.best.Notes = r.notes()
-	if err := r.best.Write(r.cfg.Out); err != nil {
+	best := *r.best
+	best.Notes = r.notes()
+	if best.Placeless = r.placeless; r.placeless {
+		best.Tensors = maps.Clone(best.Tensors)
+		delete(best.Tensors, model.Background)
+	}
+	if err := best.Write(r.cfg.Out); err != nil {
 		return fmt.Errorf("step %d: writing the weights: %w", r.state.Step, err)
 	}
 	return nil
@@ -363,7 +401,8 @@ func (r *run) saveBest(end bool) error {
 
 // Metadata keys about training, for 'vigil model info'.
 const (
-	NoteFPS     = "fps"     // frames per second of the training clips
+	NoteFPS     = model.NoteFPS
+	NoteFrom    = "from"    // the weights that the training started from; missing if there were none
 	NoteTrained = "trained" // the date, as 2006-01-02
 	// Number of held-out clips; like the following figures, for the saved weights.
 	NoteHeldClips  = "held_out_clips"
@@ -383,6 +422,9 @@ func (r *run) notes() map[string]string {
 		if w.HasAUC() {
 			notes[NoteHeldPseudo], notes[NoteHeldAUC] = figure(w.Pseudo), figure(w.AUC)
 		}
+	}
+	if r.cfg.From != nil {
+		notes[NoteFrom] = r.cfg.FromName
 	}
 	maps.Copy(notes, r.cfg.Notes)
 	return notes

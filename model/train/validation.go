@@ -69,8 +69,8 @@ func (h *validationSet) evaluate(ctx context.Context, w *model.Weights, threads 
 	defer scorer.Close()
 	// Scores and losses of normal clips and of pseudo-anomalies.
 	var scores, losses [2][]float64
-	score := func(kind int) error {
-		s, err := scorer.Score(h.x, nil)
+	score := func(kind int, background []float32) error {
+		s, err := scorer.ScoreOn(h.x, nil, background)
 		if err != nil {
 			return err
 		}
@@ -83,14 +83,18 @@ func (h *validationSet) evaluate(ctx context.Context, w *model.Weights, threads 
 			return Validation{}, err
 		}
 		from := h.segments[at.segment]
+		var background []float32
+		if from.place != nil {
+			background = from.place.scaled
+		}
 		h.augmenter.writeNormal(from, at.frame, h.x, h.mask)
-		if err := score(0); err != nil {
+		if err := score(0, background); err != nil {
 			return Validation{}, err
 		}
 		r := rngFor(h.seed, rngValidation, uint64(i))
 		// Without motion, speeding up changes nothing.
 		if h.recipe.Pseudo > 0 && h.augmenter.writeFast(r, from, at.frame, h.x, h.mask) && slices.Contains(h.mask, 1) {
-			if err := score(1); err != nil {
+			if err := score(1, background); err != nil {
 				return Validation{}, err
 			}
 		}

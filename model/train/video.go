@@ -16,6 +16,11 @@ type Video struct {
 	Width, Height int    // of the source's pictures, in pixels
 	Side          int    // S
 	Gray          []byte // [frames][S][S], row-major
+	// Place is where the camera hangs. Videos of one place share a background; a run on several places makes weights
+	// that know none.
+	Place string
+	// Repeat is how often an epoch takes each clip; 0 for once.
+	Repeat int
 }
 
 // Frames is the recording's length.
@@ -65,6 +70,35 @@ func digest(videos []Video) string {
 type segment struct {
 	gray   []byte
 	frames int
+	place  *place // nil if there is only one
+	repeat int
+}
+
+// place is the scene of a camera without moving objects, in grey levels and in [-1, 1], [S][S].
+type place struct {
+	grey   []byte
+	scaled []float32
+}
+
+// places returns the place of each video, nil if all videos are of one.
+func places(videos []Video) []*place {
+	byName := map[string][]Video{}
+	for _, v := range videos {
+		byName[v.Place] = append(byName[v.Place], v)
+	}
+	if len(byName) < 2 {
+		return nil
+	}
+	all, made := make([]*place, len(videos)), map[string]*place{}
+	for i, v := range videos {
+		if made[v.Place] == nil {
+			scaled := make([]float32, v.Side*v.Side)
+			background(scaled, byName[v.Place])
+			made[v.Place] = &place{greyLevels(scaled), scaled}
+		}
+		all[i] = made[v.Place]
+	}
+	return all
 }
 
 const (
@@ -78,12 +112,15 @@ const (
 
 // split holds out a twentieth of the frames: whole videos, drawn by the seed, if there are several, so that no training
 // clip is close in time to a held-out one; else the end of each video. If all videos are too short, nothing is held
-// out.
-func split(videos []Video, seed uint64) (learn, held []segment) {
+// out. at is the place of each video, or nil.
+func split(videos []Video, at []*place, seed uint64) (learn, held []segment) {
 	whole := make([]segment, len(videos))
 	total := 0
 	for i := range videos {
-		whole[i] = segment{gray: videos[i].Gray, frames: videos[i].Frames()}
+		whole[i] = segment{gray: videos[i].Gray, frames: videos[i].Frames(), repeat: videos[i].Repeat}
+		if at != nil {
+			whole[i].place = at[i]
+		}
 		total += whole[i].frames
 	}
 	if len(videos) >= minHeldOutVideos {
@@ -111,9 +148,11 @@ func split(videos []Video, seed uint64) (learn, held []segment) {
 	for _, s := range whole {
 		if tail := max(s.frames/heldOutShare, minHeldOutFrames); s.frames >= 4*tail {
 			area := len(s.gray) / s.frames
-			at := s.frames - tail
-			held = append(held, segment{gray: s.gray[at*area:], frames: tail})
-			s = segment{gray: s.gray[:at*area], frames: at}
+			cut := s.frames - tail
+			end := s
+			end.gray, end.frames = s.gray[cut*area:], tail
+			held = append(held, end)
+			s.gray, s.frames = s.gray[:cut*area], cut
 		}
 		learn = append(learn, s)
 	}
@@ -127,8 +166,10 @@ type clipStart struct{ segment, frame int }
 func clipStarts(all []segment, stride int) []clipStart {
 	var out []clipStart
 	for i, s := range all {
-		for frame := 0; frame+model.Frames <= s.frames; frame += stride {
-			out = append(out, clipStart{i, frame})
+		for range max(s.repeat, 1) {
+			for frame := 0; frame+model.Frames <= s.frames; frame += stride {
+				out = append(out, clipStart{i, frame})
+			}
 		}
 	}
 	return out

@@ -81,6 +81,11 @@ type Calibration struct {
 	// Reference is the view of the place, for judging whether the camera can be trusted; nil in calibrations of earlier
 	// versions, and where the video was too short.
 	Reference *tamper.Reference `json:"reference,omitempty"`
+	// Rate is the number of frames a second that the model was to see, 0 for every frame; Key.FPS is what it saw. nil in
+	// calibrations of earlier versions.
+	Rate *float64 `json:"rate,omitempty"`
+	// Background is for weights that know no place; nil for others, which have their own.
+	Background *Background `json:"background,omitempty"`
 }
 
 // MeasureFit is what is fitted for one measure; the fields are as in Calibration.
@@ -304,6 +309,9 @@ func Read(path string) (Calibration, error) {
 		if err := c.Reference.Check(); err != nil {
 			return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: reference: %w", path, err))
 		}
+	}
+	if err := c.Background.check(); err != nil {
+		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: %w", path, err))
 	}
 	if c.ID != c.contentID() {
 		return c, errcode.CalibrationChanged.Wrap(

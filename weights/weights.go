@@ -1,0 +1,57 @@
+// Package weights holds the base weights that come with vigil, and reads weights by their name or from a file.
+package weights
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+
+	"vigil/model"
+)
+
+// BaseStreet has learned drawn streets only.
+const BaseStreet = "base-street"
+
+// Start is what a training starts from by default.
+const Start = BaseStreet
+
+//go:embed base-street.safetensors
+var files embed.FS
+
+// Names are the names of the weights that come with vigil.
+func Names() []string { return []string{BaseStreet} }
+
+// Named reports whether weights of that name come with vigil; another name is a file's.
+func Named(name string) bool { return slices.Contains(Names(), name) }
+
+// Load prepares the named weights, or those of a file.
+func Load(nameOrPath string) (*model.Model, error) {
+	if !Named(nameOrPath) {
+		return model.Load(nameOrPath)
+	}
+	raw, err := embedded(nameOrPath)
+	if err != nil {
+		return nil, err
+	}
+	return model.LoadFrom(raw, nameOrPath)
+}
+
+// Read reads the named weights, or those of a file.
+func Read(nameOrPath string) (*model.Weights, error) {
+	if !Named(nameOrPath) {
+		return model.ReadWeights(nameOrPath)
+	}
+	raw, err := embedded(nameOrPath)
+	if err != nil {
+		return nil, err
+	}
+	return model.ParseWeights(raw, nameOrPath)
+}
+
+func embedded(name string) ([]byte, error) {
+	raw, err := files.ReadFile(name + ".safetensors")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return raw, nil
+}
