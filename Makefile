@@ -85,9 +85,11 @@ generate:
 docs: build
 	go run ./internal/docs/make $(DOCS)
 
-## base: make the base weights in weights/ again, from drawn streets; about half an hour
+## base: make the base weights in weights/ again, from drawn streets and the recordings in VIGIL_DATA
 base: build
 	go run ./internal/base/make -o weights/base-street.safetensors -streets 120 -seconds 12 -epochs 4
+	go run ./internal/base/make -o weights/base.safetensors -from weights/base-street.safetensors \
+		-data $(VIGIL_DATA) -streets 20 -seconds 12 -epochs 1 -seed 2
 
 ## bench: time vigil, PyTorch, ONNX Runtime and oneDNN, as installed, and write BENCHMARKS.md; BENCH=-help for more
 bench:

@@ -9,17 +9,17 @@ import (
 	"vigil/model"
 )
 
-// BaseStreet has learned drawn streets only.
-const BaseStreet = "base-street"
+// Base has learned everything that may be used for research, BaseStreet only drawn streets.
+const (
+	Base       = "base"
+	BaseStreet = "base-street"
+)
 
-// Start is what a training starts from by default.
-const Start = BaseStreet
-
-//go:embed base-street.safetensors
+//go:embed base.safetensors base-street.safetensors
 var files embed.FS
 
 // Names are the names of the weights that come with vigil.
-func Names() []string { return []string{BaseStreet} }
+func Names() []string { return []string{Base, BaseStreet} }
 
 // Named reports whether weights of that name come with vigil; another name is a file's.
 func Named(name string) bool { return slices.Contains(Names(), name) }

@@ -17,8 +17,8 @@ import (
 // TrainOptions select the network and the recipe by name, and the weights file.
 type TrainOptions struct {
 	train.Options
-	Out    string // weights file
-	// From names the weights to start from: weights that come with vigil, a file, or FromNone. "" is weights.Start where it fits
+	Out string // weights file
+	// From names the weights to start from: weights that come with vigil, a file, or FromNone. "" is weights.Base where it fits
 	// the network.
 	From   string
 	Seed   uint64
@@ -69,7 +69,7 @@ const FromNone = "none"
 func (t *Training) start(name string) error {
 	given := name != ""
 	if !given {
-		name = weights.Start
+		name = weights.Base
 		// A run goes on as it began, also one of a version that knew no base.
 		if from, ok := train.CheckpointFrom(t.Config.Out); t.Config.Resume && ok && from == "" {
 			name = FromNone
