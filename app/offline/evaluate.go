@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"vigil/app"
@@ -36,6 +37,9 @@ func (o *EvaluateOptions) Check(model string) error {
 }
 
 func (o *EvaluateOptions) check(model string) error {
+	if info, err := os.Stat(o.Report); err == nil && !info.IsDir() {
+		return fmt.Errorf("--report: %s is a file; must be a folder, which is made if it is missing", o.Report)
+	}
 	switch {
 	case o.Resamplings < 0 || o.Resamplings > 1e6:
 		return fmt.Errorf("--resamplings: is %d, must be from 0 to 1000000", o.Resamplings)

@@ -39,3 +39,14 @@ func TestMeasures(t *testing.T) {
 		}
 	}
 }
+
+// A report that cannot be written is said before the work.
+func TestReportIsAFolder(t *testing.T) {
+	o := EvaluateOptions{Root: "ped2", Report: "measures_test.go"}
+	if err := o.check(""); err == nil || !strings.Contains(err.Error(), "--report: measures_test.go is a file") {
+		t.Errorf("error %v", err)
+	}
+	if o.Report = "no such folder"; o.check("") != nil {
+		t.Error("a folder that is missing is made")
+	}
+}
