@@ -1,6 +1,10 @@
 package pipeline
 
-import "vigil/pipeline/detect"
+import (
+	"time"
+
+	"vigil/pipeline/detect"
+)
 
 // adapt gives a clip that the detector has seen to the camera's Adaptive, if it is normal.
 func (c *cameraState) adapt(clip *detect.Clip, change detect.Transition, ep detect.Event) {
@@ -16,6 +20,13 @@ func (c *cameraState) adapt(clip *detect.Clip, change detect.Transition, ep dete
 		if c.reader.OnAdapted != nil {
 			c.reader.OnAdapted(a.Adapted())
 		}
+	}
+}
+
+// adaptWithout says that what is since a time, which lies back, is not normal.
+func (c *cameraState) adaptWithout(since time.Duration) {
+	if a := c.reader.Adaptive; a != nil {
+		a.Event(since)
 	}
 }
 

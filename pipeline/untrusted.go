@@ -30,6 +30,7 @@ func (s *scheduler) handleTrust(c *cameraState, change trustChange) {
 		u.until = change.since.PTS
 	} else if u.change.reason == tamper.None {
 		c.reader.stats.untrusted.Add(1)
+		c.adaptWithout(u.onset.PTS)
 	}
 	u.change = change
 	s.updateUntrusted(c, change.found.Wall)

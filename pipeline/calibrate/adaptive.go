@@ -142,7 +142,8 @@ func (a *Adaptive) delay() time.Duration { return a.cfg.OpenAfter + a.cfg.CoolDo
 // days is the length of all normal video, with the calibration's.
 func (a *Adaptive) days() float64 { return (a.cal.Seconds + a.seconds) / secondsADay }
 
-// Event says that an event has opened that began at a time: what is since then does not count.
+// Event says that an event has opened, or that the camera cannot be trusted, and that it began at a time: what is since
+// then does not count.
 func (a *Adaptive) Event(began time.Duration) {
 	a.going = false
 	for _, m := range a.measures {
