@@ -113,7 +113,8 @@ func FrameRate(s config.Settings, cal *calibrate.Calibration, m *model.Model) fl
 func Detector(c config.Camera) detect.Config {
 	return detect.Config{
 		Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
-		OpenAtOnce: c.Detector.OpenAtOnce, CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
+		OpenAtOnce: c.Detector.OpenAtOnce, CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration,
+		CoolDown:    c.Detector.CoolDown,
 		UpdateEvery: c.Detector.UpdateEvery,
 	}
 }

@@ -24,8 +24,10 @@ func TestThresholdsAreKept(t *testing.T) {
 		t.Helper()
 		log := &alerttest.Log{}
 		adapted := openThresholds(dir, slog.New(slog.NewTextHandler(log, nil)))
-		cams := []pipeline.Camera{{Name: "gate", Threshold: pipeline.Threshold{Lo: 1, Theta: 2, Calibration: cal}},
-			{Name: "b"}}
+		cams := []pipeline.Camera{
+			{Name: "gate", Threshold: pipeline.Threshold{Lo: 1, Theta: 2, Calibration: cal}},
+			{Name: "b"},
+		}
 		for i := range cams {
 			adapted.follow(&cams[i])
 		}

@@ -225,7 +225,8 @@ func Default() Config {
 			Footage:     Footage{Keep: 30 * time.Second, Memory: 16},
 			Detector: Detector{
 				Enter: 0.5, Leave: 0.6,
-				OpenAfter: 500 * time.Millisecond, OpenAtOnce: 4, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second,
+				OpenAfter: 500 * time.Millisecond, OpenAtOnce: 4, CloseAfter: 2 * time.Second,
+				CoolDown:    5 * time.Second,
 				UpdateEvery: 5 * time.Second,
 			},
 		},

@@ -42,8 +42,8 @@ type Camera struct {
 	Threshold Threshold
 	// Sensitivity is the calibration whose SensitivityMaps weight the picture; nil uses the Threshold's.
 	Sensitivity *calibrate.Calibration
-	// Adaptive, if set, adapts the thresholds of Threshold.Calibration while no event is open, and OnAdapted is called with
-	// them. It must not block. Adaptive belongs to Run until it has returned.
+	// Adaptive, if set, adapts the thresholds of Threshold.Calibration while no event is open, and OnAdapted is called
+	// with them. It must not block. Adaptive belongs to Run until it has returned.
 	Adaptive  *calibrate.Adaptive
 	OnAdapted func(*calibrate.Adapted)
 	// Background is the camera's empty scene, [S][S] in [-1, 1], for a model that knows no place; nil is that of the

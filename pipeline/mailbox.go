@@ -47,7 +47,7 @@ type slotChange struct {
 
 // changeDue reports whether the oldest change is the next item of the slot.
 func (s *slot) changeDue() bool {
-	return len(s.changes) > 0 && !(s.ending != "" && s.changes[0].afterEnding) && !s.changes[0].afterPending
+	return len(s.changes) > 0 && (s.ending == "" || !s.changes[0].afterEnding) && !s.changes[0].afterPending
 }
 
 // pendingGone records that the pending cuboid was taken or replaced.

@@ -36,7 +36,8 @@ const Camera = "street"
 const (
 	hop       = 4
 	incidents = 3 // per minute, on the monitored day
-	// alarms are allowed in a day, one in twelve minutes: the demonstration is short, and shows what is near the threshold.
+	// alarms are allowed in a day, one in twelve minutes: the demonstration is short, and shows what is near the
+	// threshold.
 	alarmsPerDay = 120
 )
 

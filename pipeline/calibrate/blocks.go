@@ -56,9 +56,9 @@ func (m *blockMaker) end() (done block, ok bool) {
 	return done, !math.IsInf(done.level, -1)
 }
 
-// selectPeaks lowers a level until the blocks rise above it wantedPeaks times, or half of them are above it, and returns
-// it with the highest level of each run of successive blocks above it. total is the number of all blocks; those that
-// are not given are lower than the given ones, which are sorted by number.
+// selectPeaks lowers a level until the blocks rise above it wantedPeaks times, or half of them are above it, and
+// returns it with the highest level of each run of successive blocks above it. total is the number of all blocks;
+// those that are not given are lower than the given ones, which are sorted by number.
 func selectPeaks(blocks []block, total int) (level float64, peaks []float64) {
 	sorted := slices.SortedFunc(slices.Values(blocks), func(a, b block) int { return cmp.Compare(b.level, a.level) })
 	most := min(int(maxFraction*float64(total)), len(sorted)-1)

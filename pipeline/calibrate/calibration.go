@@ -214,11 +214,11 @@ func (c Calibration) Warnings(d detect.Config, perDay float64) []string {
 		doubt("the threshold is provisional and keeps to no number of alarms: %s; calibrate on %.3g hours of normal "+
 			"video", c.NoBudgetReason, c.HoursNeeded)
 	case c.Rule == RuleClips:
-		doubt("the threshold is provisional and may be too high or too low: an earlier version counted every clip as an "+
-			"event of its own, since there are %s; calibrate again", c.NoBudgetReason)
+		doubt("the threshold is provisional and may be too high or too low: an earlier version counted every clip as "+
+			"an event of its own, since there are %s; calibrate again", c.NoBudgetReason)
 	case c.Provisional:
-		doubt("the threshold is provisional: %.2g hours of normal video tell of at most 1 alarm in %s, %.3g are needed "+
-			"for %.3g alarms a day", c.Seconds/3600, hours(lookAhead*c.Seconds/3600), c.HoursNeeded, c.AlarmsPerDay)
+		doubt("the threshold is provisional: %.2g hours of normal video tell of at most 1 alarm in %s, %.3g are "+
+			"needed for %.3g alarms a day", c.Seconds/3600, hours(lookAhead*c.Seconds/3600), c.HoursNeeded, c.AlarmsPerDay)
 	}
 	if c.Tail != nil && c.Detector != d.Record() {
 		doubt("the detector's settings have changed since the alarms were counted: calibrate again")
@@ -284,7 +284,8 @@ func Read(path string) (Calibration, error) {
 	if err := json.Unmarshal(text, &version); err == nil &&
 		(version.Version < oldestVersion || version.Version > calibrationVersion) {
 		return c, errcode.CalibrationVersion.Wrap(fmt.Errorf(
-			"read calibration %s: format version is %d, must be from %d to %d: another version of vigil wrote it, which "+
+			"read calibration %s: format version is %d, must be from %d to %d: another version of vigil wrote it, "+
+				"which "+
 				"found thresholds differently; make a new one with 'vigil calibrate'", path, version.Version,
 			oldestVersion, calibrationVersion))
 	}

@@ -59,11 +59,11 @@ type Tail struct {
 	Blocks int       `json:"blocks,omitempty"`
 }
 
-// Fit sets Sensitivity, Lo and Theta from normal clips. c holds the rest: the key, ScoreForm, LoQuantile, and for theta
-// either AlarmsPerDay and Detector, or AlarmsPerDay 0, ThetaQuantile and Margin. ThetaQuantile and Margin are also used
-// if the video is too short for RuleBudget; NoBudgetReason then says why. If Appearance is set, it is fitted too, and each
-// measure gets half of AlarmsPerDay. Fit returns an error for too few clips, for an error that is not finite and for
-// errors that do not differ.
+// Fit sets Sensitivity, Lo and Theta from normal clips. c holds the rest: the key, ScoreForm, LoQuantile, and for
+// theta either AlarmsPerDay and Detector, or AlarmsPerDay 0, ThetaQuantile and Margin. ThetaQuantile and Margin are
+// also used if the video is too short for RuleBudget; NoBudgetReason then says why. If Appearance is set, it is fitted
+// too, and each measure gets half of AlarmsPerDay. Fit returns an error for too few clips, for an error that is not
+// finite and for errors that do not differ.
 func Fit(c Calibration, n *NormalScores) (Calibration, error) {
 	if n.Clips() < minCalibrationClips {
 		return c, fmt.Errorf(

@@ -7,8 +7,9 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// levels gives, for each clip of a stream, the highest level at which the detector could have opened an event there: the
-// lowest error of the last OpenAfter, or what is OpenAtOnce times as close to lo as the lower of the last two errors.
+// levels gives, for each clip of a stream, the highest level at which the detector could have opened an event there:
+// the lowest error of the last OpenAfter, or what is OpenAtOnce times as close to lo as the lower of the last two
+// errors.
 type levels struct {
 	openAfter  time.Duration
 	openAtOnce float64

@@ -45,8 +45,8 @@ func NewLearner(side int, ignore []bool) *Learner {
 	return l
 }
 
-// Add takes a normal picture, [side][side] in grey levels, and its stream time. Pictures come in order; time that goes back
-// begins another video of the same camera.
+// Add takes a normal picture, [side][side] in grey levels, and its stream time. Pictures come in order; time that goes
+// back begins another video of the same camera.
 func (l *Learner) Add(picture []byte, at time.Duration) {
 	if l.sampler.filled > 0 && at < l.sampler.last {
 		l.keepNext = 0

@@ -97,8 +97,8 @@ func (m *Monitor) watch(v *View) *watched {
 	return w
 }
 
-// Push takes the next picture, [side][side] in grey levels, with its stream time; gap says that it does not follow the one
-// before. Most pictures of a fast camera are not looked at, and get the verdict of the one before.
+// Push takes the next picture, [side][side] in grey levels, with its stream time; gap says that it does not follow the
+// one before. Most pictures of a fast camera are not looked at, and get the verdict of the one before.
 func (m *Monitor) Push(picture []byte, at time.Duration, gap bool) Verdict {
 	if !m.sampler.due(at, gap) {
 		return m.verdict

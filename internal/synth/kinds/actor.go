@@ -174,8 +174,8 @@ func (a *actor) span(p *Place) (from, to float64) {
 	return from, to
 }
 
-// staysOnPath reports whether the feet stay in the rows where feet were seen. Where people come that near that their feet
-// leave the picture, they may do so too.
+// staysOnPath reports whether the feet stay in the rows where feet were seen. Where people come that near that their
+// feet leave the picture, they may do so too.
 func (a *actor) staysOnPath(p *Place, from, to float64) bool {
 	height := float64(p.Height)
 	margin := height / 16

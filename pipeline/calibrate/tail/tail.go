@@ -60,8 +60,8 @@ func Fit(threshold float64, peaks []float64, span float64) (*Tail, error) {
 	return FitBelow(math.Inf(1), threshold, peaks, span)
 }
 
-// FitBelow is Fit for peaks of which only those below bound are known: each counts with its probability on the condition
-// that it is (a truncated sample). A peak may not lie above bound.
+// FitBelow is Fit for peaks of which only those below bound are known: each counts with its probability on the
+// condition that it is (a truncated sample). A peak may not lie above bound.
 func FitBelow(bound, threshold float64, peaks []float64, span float64) (*Tail, error) {
 	if len(peaks) < MinPeaks {
 		return nil, fmt.Errorf("%d peaks are too few for a tail, at least %d are needed", len(peaks), MinPeaks)
