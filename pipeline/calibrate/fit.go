@@ -15,7 +15,7 @@ import (
 const (
 	// RuleBudget is the level that events are expected to exceed as often as is allowed.
 	RuleBudget = "budget"
-	// RuleHighest is twice as far from lo as the highest level, for video with too few events. It keeps to no number of
+	// RuleHighest is three times as far from lo as the highest level, for video with too few events. It keeps to no number of
 	// alarms; within an hour of watching Adaptive does better.
 	RuleHighest = "highest"
 	// RuleClips is of calibrations by earlier versions: the level of single clips.
@@ -37,6 +37,9 @@ const (
 	// lookAhead is how many times the video's length a threshold may look ahead: beyond that it depends on the tail's
 	// shape alone. With less video more alarms are allowed.
 	lookAhead = 10
+	// highestFactor is RuleHighest's. After a minute or two of a drawn street it brings about one false alarm an hour, 2
+	// three.
+	highestFactor = 3
 	// confidence is the probability that the interval of theta contains its true value.
 	confidence = 0.95
 
@@ -133,7 +136,7 @@ func (c *Calibration) fitMeasure(n *NormalScores) (f MeasureFit, err error) {
 		held := n.heldLevels(c.Detector.Config(), f.Lo)
 		c.byBudget(&f, n.blocks(held), n.Seconds()/secondsADay)
 		if highest := slices.Max(held); f.Rule == "" && highest > f.Lo {
-			f.Rule, f.Theta = RuleHighest, thetaOf(f.Lo+2*(highest-f.Lo), f.Lo, c.Detector.Enter)
+			f.Rule, f.Theta = RuleHighest, thetaOf(f.Lo+highestFactor*(highest-f.Lo), f.Lo, c.Detector.Enter)
 		}
 	}
 	if f.Rule == "" {
