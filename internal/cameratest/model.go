@@ -12,7 +12,7 @@ import (
 // for all.
 func ZeroModel(t testing.TB, last int) *model.Model {
 	t.Helper()
-	m, err := model.New(zeroWeights(t, last))
+	m, err := model.New(zeroWeights(t, 16, last))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,22 +20,25 @@ func ZeroModel(t testing.TB, last int) *model.Model {
 }
 
 // ZeroWeights writes a file with the weights of ZeroModel and returns its path.
-func ZeroWeights(t testing.TB) string {
+func ZeroWeights(t testing.TB) string { return ZeroWeightsOf(t, 16) }
+
+// ZeroWeightsOf is ZeroWeights for pictures of another side.
+func ZeroWeightsOf(t testing.TB, side int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "zero.safetensors")
-	if err := zeroWeights(t, 0).Write(path); err != nil {
+	if err := zeroWeights(t, side, 0).Write(path); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-func zeroWeights(t testing.TB, last int) *model.Weights {
+func zeroWeights(t testing.TB, side, last int) *model.Weights {
 	t.Helper()
 	spec, err := model.FindPreset("micro")
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec.Last = last
+	spec.Side, spec.Last = side, last
 	w, err := model.NewWeights(spec)
 	if err != nil {
 		t.Fatal(err)
