@@ -49,7 +49,7 @@ func showsPicture(ctx context.Context, c config.Camera, cam pipeline.Camera) (er
 	if _, err := pictures.Next(ctx); err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
-	if err := fitsSource(c, cam, pictures.Info()); err != nil {
+	if err := fitsSource(cam, pictures.Info()); err != nil {
 		return fmt.Errorf("calibration: %w", err)
 	}
 	return nil

@@ -135,11 +135,11 @@ func tryRecording(ctx context.Context, c config.Camera, cam pipeline.Camera) (ke
 	if err := stream.Close(); err != nil {
 		return "source", err
 	}
-	return "calibration", fitsSource(c, cam, info)
+	return "calibration", fitsSource(cam, info)
 }
 
 // fitsSource returns an error if the camera's calibration was made for pictures of another size or rate.
-func fitsSource(c config.Camera, cam pipeline.Camera, info video.Info) error {
+func fitsSource(cam pipeline.Camera, info video.Info) error {
 	cal := cam.Threshold.Calibration
 	if cal == nil || info.Width == 0 {
 		return nil

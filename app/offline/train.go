@@ -18,8 +18,8 @@ import (
 type TrainOptions struct {
 	train.Options
 	Out string // weights file
-	// From names the weights to start from: weights that come with vigil, a file, or FromNone. "" is weights.Base where it fits
-	// the network.
+	// From names the weights to start from: weights that come with vigil, a file, or FromNone. "" is weights.Base
+	// where it fits the network.
 	From   string
 	Seed   uint64
 	Resume bool

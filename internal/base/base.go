@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"vigil/internal/batch"
 	"vigil/internal/progress"
@@ -76,11 +77,11 @@ func (o *Options) used() []Place {
 
 // places describes the training set in the weights' record.
 func (o *Options) places() string {
-	text := fmt.Sprintf("%d drawn streets of %d s", o.Streets, o.Seconds)
+	parts := []string{fmt.Sprintf("%d drawn streets of %d s", o.Streets, o.Seconds)}
 	for _, p := range o.used() {
-		text += ", " + p.Name
+		parts = append(parts, p.Name)
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 func (o *Options) videos(ctx context.Context, side int) (videos []train.Video, err error) {

@@ -23,8 +23,8 @@ type look struct {
 
 func newLook(r *rand.Rand, side int) *look {
 	l := &look{
-		side: side, seed: r.Uint64(), gain: uniform(r, 0.35, 1.15), noise: uniform(r, 0.2, 3), blur: uniform(r, 0, 0.35),
-		drift: uniform(r, 0, 0.05), period: uniform(r, 20, 90),
+		side: side, seed: r.Uint64(), gain: uniform(r, 0.35, 1.15), noise: uniform(r, 0.2, 3),
+		blur: uniform(r, 0, 0.35), drift: uniform(r, 0, 0.05), period: uniform(r, 20, 90),
 		factor: make([]float64, side*side), cover: make([]float64, side*side), levels: make([]float64, side*side),
 		rows: make([]float64, side*side),
 	}

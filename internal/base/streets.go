@@ -26,8 +26,8 @@ const (
 func Street(ctx context.Context, seed uint64, n, frames, side int) (train.Video, error) {
 	r := rand.New(rand.NewPCG(seed, uint64(n)))
 	video := train.Video{
-		Name: fmt.Sprintf("street %d", n), Place: fmt.Sprintf("street %d of seed %d", n, seed), Width: side, Height: side,
-		Side: side, Gray: make([]byte, frames*side*side),
+		Name: fmt.Sprintf("street %d", n), Place: fmt.Sprintf("street %d of seed %d", n, seed),
+		Width: side, Height: side, Side: side, Gray: make([]byte, frames*side*side),
 	}
 	street, err := scene.New(scene.Config{
 		Seed: r.Uint64(), Day: uint64(n), Width: drawnWidth, Height: drawnHeight, FPS: FPS, View: view(r),

@@ -378,9 +378,10 @@ var table = []Entry{
 	},
 	{
 		Code: WeightsNoPlace, Title: "The weights know no place, and the camera has no calibration that shows it",
-		Cause: "Base weights have learned many places. Their score compares with the empty scene of the camera, which " +
-			"only a calibration of the camera holds.",
-		Remedy: "Run 'vigil calibrate' on normal video of the camera and give its file, or train weights for the place.",
+		Cause: "Base weights have learned many places. Their score compares with the empty scene of the camera, " +
+			"which only a calibration of the camera holds.",
+		Remedy: "Run 'vigil calibrate' on normal video of the camera and give its file, or train weights for the " +
+			"place.",
 	},
 	{
 		Code: CalibrationNotReadable, Title: "The calibration cannot be read",

@@ -15,8 +15,8 @@ import (
 const (
 	// RuleBudget is the level that events are expected to exceed as often as is allowed.
 	RuleBudget = "budget"
-	// RuleHighest is three times as far from lo as the highest level, for video with too few events. It keeps to no number of
-	// alarms; within an hour of watching Adaptive does better.
+	// RuleHighest is three times as far from lo as the highest level, for video with too few events. It keeps to no
+	// number of alarms; within an hour of watching Adaptive does better.
 	RuleHighest = "highest"
 	// RuleClips is of calibrations by earlier versions: the level of single clips.
 	RuleClips = "clips"
@@ -37,8 +37,8 @@ const (
 	// lookAhead is how many times the video's length a threshold may look ahead: beyond that it depends on the tail's
 	// shape alone. With less video more alarms are allowed.
 	lookAhead = 10
-	// highestFactor is RuleHighest's. After a minute or two of a drawn street it brings about one false alarm an hour, 2
-	// three.
+	// highestFactor is RuleHighest's. After a minute or two of a drawn street it brings about one false alarm an hour,
+	// 2 three.
 	highestFactor = 3
 	// confidence is the probability that the interval of theta contains its true value.
 	confidence = 0.95
