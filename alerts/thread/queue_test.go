@@ -89,6 +89,9 @@ func TestUntrustedDoesNotWait(t *testing.T) {
 		} {
 			a.Camera = "gate"
 			p.Enqueue(thread.Message{Alert: a, Media: threadtest.NoMedia{}, QueuedAt: time.Now()})
+			if a.Phase == alerts.PhaseStart {
+				synctest.Wait() // its picture is there before the end comes
+			}
 		}
 		time.Sleep(time.Minute)
 		p.Close()

@@ -7,7 +7,7 @@ import (
 
 // A street depends on the seed and its number only, people move in it, and it differs from the others.
 func TestStreets(t *testing.T) {
-	const side, frames = 32, 30
+	const side, frames = 64, 60
 	first, err := Street(t.Context(), 1, 3, frames, side)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func TestStreets(t *testing.T) {
 	}
 	moved := 0
 	for i := range side * side {
-		if d := int(first.Gray[i]) - int(first.Gray[(frames-1)*side*side+i]); d > 25 || d < -25 {
+		if d := int(first.Gray[i]) - int(first.Gray[(frames-1)*side*side+i]); d > 20 || d < -20 {
 			moved++
 		}
 	}
