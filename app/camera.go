@@ -26,7 +26,8 @@ import (
 // Models loads each weights file once, however many cameras use it.
 type Models map[string]*model.Model
 
-// Load reads a weights file, or the weights that come with vigil under that name, or returns the model that was read before.
+// Load reads a weights file, or the weights that come with vigil under that name, or returns the model that was read
+// before.
 func (m Models) Load(path string) (*model.Model, error) {
 	if m[path] != nil {
 		return m[path], nil

@@ -31,7 +31,7 @@ func checkCameras(ctx context.Context, path string, p *Preparation) error {
 			continue
 		}
 		open.Go(func() {
-			if err := showsPicture(ctx, p.configs[i], cam); err != nil {
+			if err := showsPicture(ctx, cam); err != nil {
 				wrong[i] = fmt.Errorf("%s: camera %s: %w", path, cam.Name, err)
 			}
 		})
@@ -40,7 +40,7 @@ func checkCameras(ctx context.Context, path string, p *Preparation) error {
 	return errors.Join(wrong...)
 }
 
-func showsPicture(ctx context.Context, c config.Camera, cam pipeline.Camera) (err error) {
+func showsPicture(ctx context.Context, cam pipeline.Camera) (err error) {
 	pictures, err := cam.Pictures(ctx, pipeline.OpenRequest{Generation: 1})
 	if err != nil {
 		return fmt.Errorf("source: %w", err)

@@ -114,8 +114,9 @@ func (s *Scorer) ScoreOn(x []float32, ignore []bool, background []float32) (Scor
 }
 
 // ErrNoBackground says that weights that know no place were given no background of the camera's.
-var ErrNoBackground = errcode.WeightsNoPlace.New("the weights know no place of their own, and the camera's background " +
-	"is missing: calibrate the camera with 'vigil calibrate' and give its calibration")
+var ErrNoBackground = errcode.WeightsNoPlace.New(
+	"the weights know no place of their own, and the camera's background " +
+		"is missing: calibrate the camera with 'vigil calibrate' and give its calibration")
 
 func backgroundError(pixels, side int) error {
 	if pixels == 0 {

@@ -89,8 +89,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	switch {
 	case !c.View.valid():
-		return c, fmt.Errorf("street seen from %+v: height must be from 3 to 15, pitch from 5 to 45, focal length from "+
-			"1 to 4", c.View)
+		return c, fmt.Errorf(
+			"street seen from %+v: height must be from 3 to 15, pitch from 5 to 45, focal length from "+
+				"1 to 4", c.View)
 	case !(c.Calm >= 0.3 && c.Calm <= 5):
 		return c, fmt.Errorf("street with arrivals %v times as far apart: must be from 0.3 to 5", c.Calm)
 	case c.Width < 32 || c.Width > 4096 || c.Height < 32 || c.Height > 4096:

@@ -176,8 +176,8 @@ func readCheckpoint(path string, want state) (*checkpoint, error) {
 	return c, nil
 }
 
-// CheckpointFrom returns what the unfinished run of an output file started from, "" for nothing; ok is false if there is
-// no such run.
+// CheckpointFrom returns what the unfinished run of an output file started from, "" for nothing; ok is false if there
+// is no such run.
 func CheckpointFrom(out string) (from string, ok bool) {
 	_, meta, err := model.ReadSafetensors(CheckpointPath(out))
 	if err != nil {

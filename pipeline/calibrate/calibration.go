@@ -81,8 +81,8 @@ type Calibration struct {
 	// Reference is the view of the place, for judging whether the camera can be trusted; nil in calibrations of earlier
 	// versions, and where the video was too short.
 	Reference *tamper.Reference `json:"reference,omitempty"`
-	// Rate is the number of frames a second that the model was to see, 0 for every frame; Key.FPS is what it saw. nil in
-	// calibrations of earlier versions.
+	// Rate is the number of frames a second that the model was to see, 0 for every frame; Key.FPS is what it saw. nil
+	// in calibrations of earlier versions.
 	Rate *float64 `json:"rate,omitempty"`
 	// Background is for weights that know no place; nil for others, which have their own.
 	Background *Background `json:"background,omitempty"`
@@ -218,7 +218,8 @@ func (c Calibration) Warnings(d detect.Config, perDay float64) []string {
 			"an event of its own, since there are %s; calibrate again", c.NoBudgetReason)
 	case c.Provisional:
 		doubt("the threshold is provisional: %.2g hours of normal video tell of at most 1 alarm in %s, %.3g are "+
-			"needed for %.3g alarms a day", c.Seconds/3600, hours(lookAhead*c.Seconds/3600), c.HoursNeeded, c.AlarmsPerDay)
+			"needed for %.3g alarms a day", c.Seconds/3600, hours(lookAhead*c.Seconds/3600), c.HoursNeeded,
+			c.AlarmsPerDay)
 	}
 	if c.Tail != nil && c.Detector != d.Record() {
 		doubt("the detector's settings have changed since the alarms were counted: calibrate again")
