@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"vigil/app"
@@ -18,8 +19,7 @@ import (
 type TrainOptions struct {
 	train.Options
 	Out string // weights file
-	// From names the weights to start from: weights that come with vigil, a file, or FromNone. "" is weights.Base
-	// where it fits the network.
+	// From names the weights to start from: weights that come with vigil, a file, or FromNone, which is the default.
 	From   string
 	Seed   uint64
 	Resume bool
@@ -67,12 +67,14 @@ const FromNone = "none"
 
 // start sets the weights that the training starts from, and the frame rate: theirs, if the settings have none.
 func (t *Training) start(name string) error {
-	given := name != ""
-	if !given {
-		name = weights.Base
-		// A run goes on as it began, also one of a version that knew no base.
-		if from, ok := train.CheckpointFrom(t.Config.Out); t.Config.Resume && ok && from == "" {
-			name = FromNone
+	if name == "" {
+		// Training from nothing is better for as long as it lasts, see docs/accuracy.md.
+		name = FromNone
+		// A run goes on as it began.
+		if from, ok := train.CheckpointFrom(t.Config.Out); t.Config.Resume && ok {
+			if base, _, _ := strings.Cut(from, " "); weights.Named(base) {
+				name = base
+			}
 		}
 	}
 	t.Start = "nothing"
@@ -92,10 +94,8 @@ func (t *Training) start(name string) error {
 			if w.FPS() > 0 {
 				t.fps = w.FPS()
 			}
-		case given:
-			return app.Usage(fmt.Errorf("--from: %s: %w; --from none starts from nothing", name, err))
 		default:
-			t.Start = "nothing, since there is no base of this network"
+			return app.Usage(fmt.Errorf("--from: %s: %w; --from none starts from nothing", name, err))
 		}
 	}
 	if t.Settings.FPS != nil {
