@@ -87,15 +87,13 @@ func (t *Training) start(name string) error {
 		if err != nil {
 			return err
 		}
-		switch err := t.Config.Spec.CheckSameNetwork(w.Spec); {
-		case err == nil:
-			t.Config.From, t.Config.FromName = w, m.Name()+" "+m.Version()
-			t.Start = t.Config.FromName
-			if w.FPS() > 0 {
-				t.fps = w.FPS()
-			}
-		default:
+		if err := t.Config.Spec.CheckSameNetwork(w.Spec); err != nil {
 			return app.Usage(fmt.Errorf("--from: %s: %w; --from none starts from nothing", name, err))
+		}
+		t.Config.From, t.Config.FromName = w, m.Name()+" "+m.Version()
+		t.Start = t.Config.FromName
+		if w.FPS() > 0 {
+			t.fps = w.FPS()
 		}
 	}
 	if t.Settings.FPS != nil {
