@@ -33,7 +33,7 @@ type reader struct {
 	last             video.Picture
 	notes            map[string]bool    // logged so far
 	fit              *fit               // nil without a calibration
-	trust            *trust             // nil for a camera that is not judged
+	trust            *trust             // nil for a camera that is not checked
 	sinceClip        clipless           // since the last clip
 	armedCheckedAt   int64              // second of the last check of Armed
 	windowStats      preprocess.Stats   // of the window, before its latest picture
@@ -47,12 +47,12 @@ type reader struct {
 }
 
 func newReader(c Camera, index int, box *mailbox, log *slog.Logger, publish *thread.Queue) (*reader, error) {
-	judge, err := newTrust(&c)
+	checked, err := newTrust(&c)
 	if err != nil {
 		return nil, fmt.Errorf("camera %s: %w", c.Name, err)
 	}
 	r := &reader{
-		Camera: c, index: index, box: box, log: log, trust: judge,
+		Camera: c, index: index, box: box, log: log, trust: checked,
 		health: &health{camera: c.Name, log: log, publish: publish},
 	}
 	if cal := c.Threshold.Calibration; cal != nil {

@@ -72,7 +72,7 @@ func (s *scheduler) run(ctx context.Context) {
 		case p.cuboid == nil:
 			s.close(c, p.ending)
 			if p.ending != alerts.EndUnwatched {
-				c.untrusted = untrusted{} // a stream that is opened again is judged anew
+				c.untrusted = untrusted{} // a stream that is opened again is checked anew
 			}
 			continue
 		}
@@ -150,7 +150,7 @@ func (s *scheduler) score() {
 func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 	c.reader.stats.scored.Add(1)
 	asTrusted := clip
-	isUntrusted := c.judgeClip(&clip)
+	isUntrusted := c.checkClip(&clip)
 	if s.onClip != nil {
 		s.onClip(clip)
 	}
@@ -289,7 +289,8 @@ func (c *cameraState) scoreMessage(clip detect.Clip) alerts.Score {
 		Error: clip.Error, ClipsSkipped: c.reader.box.skipped(c.reader.index),
 	}
 	if c.reader.Threshold.set() && !clip.Held && clip.Untrusted == "" {
-		s.Regularity, s.Cause = &clip.Regularity, string(clip.Cause)
+		regularity := clip.Regularity // not the clip itself, which would be copied to the heap
+		s.Regularity, s.Cause = &regularity, string(clip.Cause)
 	}
 	s.Motion, s.Appearance = c.readings(&clip)
 	return s

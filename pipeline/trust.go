@@ -17,9 +17,9 @@ import (
 type trust struct {
 	monitor       *tamper.Monitor
 	view          []byte // of the place, a PNG
-	width, height int    // of the pictures that it can judge, as calibrated
+	width, height int    // of the pictures that it can check, as calibrated
 	generation    int
-	from          time.Duration // pictures of the opening before this are not judged
+	from          time.Duration // pictures of the opening before this are not checked
 	reason        tamper.Reason // that the scheduler knows
 	recent        [recentMoments]detect.Moment
 	count         int // of recent, in all
@@ -29,7 +29,7 @@ const (
 	// recentEvery and recentMoments span the time that a reason may be back-dated: half a minute.
 	recentEvery   = 250 * time.Millisecond
 	recentMoments = 120
-	// settling is how long after its opening a live camera is not judged, since its exposure may still adapt.
+	// settling is how long after its opening a live camera is not checked, since its exposure may still adapt.
 	settling = 2 * time.Second
 	// beforeOnset is how long before the onset the picture lies that shows what the camera saw before.
 	beforeOnset = time.Second
@@ -46,11 +46,11 @@ type trustChange struct {
 	width, height int
 }
 
-// newTrust returns nil for a camera that is not judged.
+// newTrust returns nil for a camera that is not checked.
 func newTrust(c *Camera) (*trust, error) {
 	cal := cmp.Or(c.Threshold.Calibration, c.Sensitivity)
 	if c.AlwaysTrusted || cal == nil || cal.Reference == nil {
-		return nil, nil //nolint:nilnil // A camera that is not judged has no trust.
+		return nil, nil //nolint:nilnil // A camera that is not checked has no trust.
 	}
 	side := c.Model.Spec().Side
 	m, err := tamper.New(cal.Reference, side, tamper.Options{Ignore: geometry.IgnoreMask(c.Mask, side)})
@@ -60,14 +60,14 @@ func newTrust(c *Camera) (*trust, error) {
 	return &trust{monitor: m, view: cal.Reference.Views[0].Picture, width: cal.Key.Width, height: cal.Key.Height}, nil
 }
 
-// checkTrust judges a picture at its stream time. gap says that it does not follow the one before.
+// checkTrust checks a picture at its stream time. gap says that it does not follow the one before.
 func (r *reader) checkTrust(pic *video.Picture, at time.Duration, gap bool) {
 	t := r.trust
 	if t == nil {
 		return
 	}
 	if pic.Generation != t.generation {
-		// What happened meanwhile is unknown, so it is judged anew, and an event of its own. Its end was that of the
+		// What happened meanwhile is unknown, so it is checked anew, and an event of its own. Its end was that of the
 		// source.
 		t.generation, t.from, t.reason, t.count = pic.Generation, at, tamper.None, 0
 		if r.Live {

@@ -14,6 +14,7 @@ import (
 type untrusted struct {
 	change trustChange   // the latest; its reason is None while the camera can be trusted
 	onset  detect.Moment // of the present time without trust
+	found  tamper.Reason // the latest reason, also while no event is open because the camera is not armed
 	until  time.Duration // clips that begin before this show what could not be trusted
 	event  string        // the ULID of the open event; "" for none
 	reason tamper.Reason // that its last message had
@@ -28,9 +29,12 @@ func (s *scheduler) handleTrust(c *cameraState, change trustChange) {
 	}
 	if change.reason == tamper.None {
 		u.until = change.since.PTS
-	} else if u.change.reason == tamper.None {
-		c.reader.stats.untrusted.Add(1)
-		c.adaptWithout(u.onset.PTS)
+	} else {
+		u.found = change.reason
+		if u.change.reason == tamper.None {
+			c.reader.stats.untrusted.Add(1)
+			c.adaptWithout(u.onset.PTS)
+		}
 	}
 	u.change = change
 	s.updateUntrusted(c, change.found.Wall)
@@ -65,13 +69,13 @@ func (s *scheduler) endUntrusted(c *cameraState, reason alerts.EndReason) {
 	}
 }
 
-// judgeClip reports whether a clip shows what cannot be trusted, and takes away what would call it normal or not.
-func (c *cameraState) judgeClip(clip *detect.Clip) bool {
+// checkClip reports whether a clip shows what cannot be trusted, and takes away what would call it normal or not.
+func (c *cameraState) checkClip(clip *detect.Clip) bool {
 	u := &c.untrusted
 	if u.change.reason == tamper.None && clip.First.PTS >= u.until {
 		return false
 	}
-	clip.Untrusted = u.reason.String()
+	clip.Untrusted = u.found.String()
 	clip.Regularity, clip.Excess, clip.Cause, clip.Boxes, clip.Zones = math.NaN(), 0, "", nil, nil
 	return true
 }

@@ -15,10 +15,11 @@ import (
 	"vigil/model"
 	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
+	"vigil/pipeline/tamper"
 	"vigil/video"
 )
 
-// placeSide is the side of the pictures of a drawn place, the least that can be judged.
+// placeSide is the side of the pictures of a drawn place, the least that can be checked.
 const placeSide = 64
 
 // place is a stream of a drawn place, ten noisy frames a second; effect changes the frame at a second of the opening.
@@ -264,7 +265,7 @@ func TestUntrustedEndsWithSource(t *testing.T) {
 	}
 }
 
-// TestUntrustedStreamReopens checks that a stream that is opened again is judged anew: one that is still moved has
+// TestUntrustedStreamReopens checks that a stream that is opened again is checked anew: one that is still moved has
 // another event, one that is as it was has none, whatever its first pictures show.
 func TestUntrustedStreamReopens(t *testing.T) {
 	lost := errors.New("lost")
@@ -300,4 +301,14 @@ func TestUntrustedStreamReopens(t *testing.T) {
 			t.Errorf("alerts %q", got)
 		}
 	})
+}
+
+// A clip of a camera that cannot be trusted says so outside of its armed hours, too, when no event is open.
+func TestUntrustedClipsWhileDisarmed(t *testing.T) {
+	c := &cameraState{reader: &reader{Camera: Camera{Armed: func(time.Time) bool { return false }}}}
+	(&scheduler{}).handleTrust(c, trustChange{reason: tamper.Covered})
+	clip := detect.Clip{Regularity: 1}
+	if !c.checkClip(&clip) || clip.Untrusted != "covered" || clip.Regularity == 1 {
+		t.Errorf("untrusted is %q, regularity %g", clip.Untrusted, clip.Regularity)
+	}
 }

@@ -53,7 +53,7 @@ func (p *place) measure(ctx context.Context, chosen []kinds.Kind) ([]summary, er
 	if err != nil {
 		return nil, err
 	}
-	judged, err := p.judge(ctx, weights, test, known)
+	found, err := p.watchAll(ctx, weights, test, known)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (p *place) measure(ctx context.Context, chosen []kinds.Kind) ([]summary, er
 		if err != nil {
 			return nil, err
 		}
-		sum, err := p.table(s, judged, test, known, m, cal)
+		sum, err := p.table(s, found, test, known, m, cal)
 		if err != nil {
 			return nil, err
 		}

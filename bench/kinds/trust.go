@@ -27,9 +27,9 @@ type reports map[string][]eval.Untrusted
 // key of a video's reports; a data set's videos may have the names of others.
 func key(list, video string) string { return list + "/" + video }
 
-// judge watches all videos with the view of the place that is learned from those of the calibration, or reads the
+// watchAll watches all videos with the view of the place that is learned from those of the calibration, or reads the
 // reports that were kept.
-func (p *place) judge(ctx context.Context, file string, test, known *eval.Dataset) (reports, error) {
+func (p *place) watchAll(ctx context.Context, file string, test, known *eval.Dataset) (reports, error) {
 	loaded := app.Models{}
 	m, err := loaded.Load(file)
 	if err != nil {

@@ -16,8 +16,7 @@ const (
 )
 
 // NormalFilter excludes the clips of one source that follow a gap or a reopening, and those while the camera cannot be
-// trusted. The zero value is ready for the first
-// clip.
+// trusted. The zero value is ready for the first clip.
 type NormalFilter struct {
 	excluded   Excluded
 	started    bool          // a clip was seen

@@ -7,11 +7,11 @@ import (
 	"vigil/video"
 )
 
-// ViewLearner learns the view of a camera's normal video, by which a tamper.Monitor later judges whether the camera can
+// ViewLearner learns the view of a camera's normal video, by which a tamper.Monitor later checks whether the camera can
 // be trusted. Like NormalFilter it leaves out what follows a gap or a reopening, and pictures of another size than the
 // first.
 type ViewLearner struct {
-	learner       *tamper.Learner // nil for pictures that a monitor cannot judge
+	learner       *tamper.Learner // nil for pictures that a monitor cannot check
 	side          int
 	width, height int
 	generation    int
@@ -50,7 +50,7 @@ func (l *ViewLearner) Add(p *video.Picture, at time.Duration, gap bool) {
 	}
 }
 
-// Reference returns what was learned; an error says why a camera cannot be judged by this video.
+// Reference returns what was learned; an error says why a camera cannot be checked by this video.
 func (l *ViewLearner) Reference() (*tamper.Reference, error) {
 	if l.learner == nil {
 		return nil, tamper.CheckSide(l.side)
