@@ -59,7 +59,7 @@ type Camera struct {
 	// PartialClips scores clips of fewer than 16 pictures; see preprocess.WindowConfig.
 	PartialClips bool
 
-	// AlwaysTrusted leaves out the check whether the camera is covered or moved, even if its calibration has a Reference.
+	// AlwaysTrusted leaves out whether the camera is covered or moved, even if its calibration has a Reference.
 	AlwaysTrusted bool
 	// OnPicture is called in the reader's goroutine with each picture and its stream time; gap says that it does not
 	// follow the one before. Its Gray is valid during the call. It may be nil.
