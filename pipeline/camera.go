@@ -68,7 +68,7 @@ type Camera struct {
 	Mask     []geometry.Polygon
 	Zones    []detect.Zone
 	Detector detect.Config
-	// Armed reports whether events may be open at a time; nil for always.
+	// Armed reports whether events may be open at a time; nil for always. The camera's reader and the scheduler call it.
 	Armed func(time.Time) bool
 	// RetryMin and RetryMax bound the delay before a live source is reopened.
 	RetryMin, RetryMax time.Duration

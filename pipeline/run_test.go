@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,8 +101,8 @@ func TestRunEndsEvents(t *testing.T) {
 	}{
 		{"with the recording", "start end:source_ended", func(*Camera) {}, scene(20, 60, 0)},
 		{"when disarmed", "start end:disarmed", func(c *Camera) {
-			clips := 0
-			c.Armed = func(time.Time) bool { clips++; return clips < 60 }
+			var calls atomic.Int64
+			c.Armed = func(time.Time) bool { return calls.Add(1) < 60 }
 		}, scene(20, 100, 0)},
 		{"not at all without a threshold", "", func(c *Camera) { c.Threshold = Threshold{} }, scene(20, 60, 20)},
 	} {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -242,8 +243,8 @@ func TestUntrustedEndsWithSource(t *testing.T) {
 		{"always trusted", "", func(c *Camera) { c.AlwaysTrusted = true }, 10},
 		{"a calibration of an earlier version", "", func(c *Camera) { c.Threshold.Calibration.Reference = nil }, 10},
 		{"disarmed", "start end:disarmed", func(c *Camera) {
-			n := 0
-			c.Armed = func(time.Time) bool { n++; return n < 180 }
+			var n atomic.Int64
+			c.Armed = func(time.Time) bool { return n.Add(1) < 180 }
 		}, 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
