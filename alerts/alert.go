@@ -45,6 +45,8 @@ type EndReason string
 //   - EndCalm: pipeline, scheduler.handleClip, where the detector reports Ended.
 //   - EndSourceEnded, EndSourceLost, EndStopped: pipeline, reader.run.
 //   - EndDisarmed: pipeline, scheduler.handleClip, by Camera.Armed.
+//   - EndSnoozed, EndDetectionOff: likewise, by Camera.Suspended.
+//   - EndPaused: app, where it removes a paused camera.
 //   - EndMismatch: pipeline, scheduler.hold, for clips that reader.checkCalibration holds.
 //   - EndUnwatched: pipeline, reader.noClip, and scheduler.handleUnscorable for scores that are not finite.
 //   - EndUntrusted, EndRestored: pipeline, scheduler.updateUntrusted.
@@ -54,6 +56,9 @@ const (
 	EndSourceEnded    EndReason = "source_ended"    // a recording ended
 	EndSourceLost     EndReason = "source_lost"     // a live source was lost
 	EndDisarmed       EndReason = "disarmed"        // the armed hours ended
+	EndSnoozed        EndReason = "snoozed"         // somebody snoozed the camera
+	EndDetectionOff   EndReason = "detection_off"   // somebody switched its detection off
+	EndPaused         EndReason = "paused"          // somebody paused the camera
 	EndMismatch       EndReason = "mismatch"        // the video does not match its calibration any more
 	EndUnwatched      EndReason = "unwatched"       // pictures arrived, but no clip of them could be scored
 	EndUntrusted      EndReason = "untrusted"       // the camera cannot be trusted any more
@@ -93,7 +98,7 @@ type Alert struct {
 	// Stream time from start to end, or to now while the event goes on, in seconds.
 	DurationSeconds float64 `json:"duration_seconds" jsonschema:"minimum=0"`
 	// Why the event ended; only in the end message. Treat an unknown reason as an end.
-	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=mismatch,example=unwatched,example=untrusted,example=restored,example=stopped,example=crash_recovered"`
+	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=snoozed,example=detection_off,example=paused,example=mismatch,example=unwatched,example=untrusted,example=restored,example=stopped,example=crash_recovered"`
 
 	// Measurement is the model's measurement; every anomaly has one, an untrusted camera may have none.
 	*Measurement

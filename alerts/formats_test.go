@@ -24,7 +24,8 @@ func TestFormatIsDocumented(t *testing.T) {
 	docs.CheckNames(t, "alerts.md", "Envelope", slices.Collect(maps.Keys(envelope))...)
 	docs.CheckFields(t, "alerts.md", "Alert", reflect.TypeFor[Alert]())
 	docs.CheckNames(t, "alerts.md", "End reasons", string(EndCalm), string(EndSourceEnded), string(EndSourceLost),
-		string(EndDisarmed), string(EndMismatch), string(EndUnwatched), string(EndUntrusted),
+		string(EndDisarmed), string(EndSnoozed), string(EndDetectionOff), string(EndPaused),
+		string(EndMismatch), string(EndUnwatched), string(EndUntrusted),
 		string(EndRestored), string(EndStopped), string(EndCrashRecovered))
 	docs.CheckFields(t, "alerts.md", "Score", reflect.TypeFor[Score]())
 	docs.CheckFields(t, "alerts.md", "Status", reflect.TypeFor[Status]())

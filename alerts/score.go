@@ -51,6 +51,10 @@ const (
 	StateNoClips      State = "no_clips"   // pictures arrive, but never enough in a row for a clip
 	StateUnscorable   State = "unscorable" // many clips in a row could not be scored
 	StateDisarmed     State = "disarmed"   // outside the armed hours
+	// StateSnoozed and StateDetectionOff are cameras whose events somebody switched off: scored, no event is opened.
+	StateSnoozed      State = "snoozed"
+	StateDetectionOff State = "detection_off"
+	StatePaused       State = "paused" // switched off by somebody: not even opened
 	// StatePausedOverload is a camera that is paused for ten seconds, since the machine cannot decode all cameras at a
 	// time.
 	StatePausedOverload State = "paused_overload"
@@ -60,8 +64,16 @@ const (
 )
 
 // Watched reports whether a camera in this state is monitored as configured: its pictures are scored, an event says
-// that it cannot be trusted, or it is outside its armed hours. It returns false for unknown states.
-func (s State) Watched() bool { return s == StateLive || s == StateUntrusted || s == StateDisarmed }
+// that it cannot be trusted, or it is outside its armed hours or its events are switched off. It returns false for
+// unknown states.
+func (s State) Watched() bool {
+	switch s {
+	case StateLive, StateUntrusted, StateDisarmed, StateSnoozed, StateDetectionOff:
+		return true
+	default:
+		return false
+	}
+}
 
 // EncodeScore encodes a score as a CloudEvent of type vigil.score.
 func EncodeScore(s Score) ([]byte, error) {

@@ -6,15 +6,48 @@ import (
 	"vigil/alerts"
 )
 
-// checkArmed updates the disarmed state, at most once a second, since armed hours are given in minutes.
+// Suspension is a switch that somebody has set: the camera is scored, and no event is open. The zero value is none.
+type Suspension struct {
+	State alerts.State // alerts.StateSnoozed or alerts.StateDetectionOff
+	Why   string       // for people; not empty
+}
+
+// noEvents returns why no event may be open at a time; "" if one may.
+func (c *Camera) noEvents(now time.Time) alerts.EndReason {
+	if c.Suspended != nil {
+		switch c.Suspended(now).State {
+		case alerts.StateSnoozed:
+			return alerts.EndSnoozed
+		case alerts.StateDetectionOff:
+			return alerts.EndDetectionOff
+		}
+	}
+	if c.Armed != nil && !c.Armed(now) {
+		return alerts.EndDisarmed
+	}
+	return ""
+}
+
+// checkArmed updates the states of a camera without events, at most once a second: they last for minutes.
 func (r *reader) checkArmed(now time.Time) {
-	if r.Armed == nil || now.Unix() == r.armedCheckedAt {
+	if r.Armed == nil && r.Suspended == nil || now.Unix() == r.armedCheckedAt {
 		return
 	}
 	r.armedCheckedAt = now.Unix()
 	why := ""
-	if !r.Armed(now) {
+	if r.Armed != nil && !r.Armed(now) {
 		why = "outside the armed hours"
 	}
 	r.health.setNote(alerts.StateDisarmed, why)
+	if r.Suspended == nil {
+		return
+	}
+	off := r.Suspended(now)
+	for _, state := range []alerts.State{alerts.StateSnoozed, alerts.StateDetectionOff} {
+		why := ""
+		if off.State == state {
+			why = off.Why
+		}
+		r.health.setNote(state, why)
+	}
 }

@@ -70,6 +70,9 @@ type Camera struct {
 	Detector detect.Config
 	// Armed reports whether events may be open at a time; nil for always. The camera's reader and the scheduler call it.
 	Armed func(time.Time) bool
+	// Suspended reports whether somebody has switched the camera's events off at a time; nil for never. The same call
+	// it.
+	Suspended func(time.Time) Suspension
 	// RetryMin and RetryMax bound the delay before a live source is reopened.
 	RetryMin, RetryMax time.Duration
 	// FrozenAfter is how long a live source may repeat one picture before its state is frozen; 0 for no limit.

@@ -62,7 +62,8 @@ func (h *health) code() errcode.Code {
 // notable are the states that notes can have, by priority.
 var notable = []alerts.State{
 	alerts.StatePausedOverload, alerts.StateNoClips, alerts.StateUnscorable, alerts.StateUntrusted,
-	alerts.StateSizeMismatch, alerts.StateRateMismatch, alerts.StateDisarmed,
+	alerts.StateSizeMismatch, alerts.StateRateMismatch, alerts.StateDetectionOff,
+	alerts.StateSnoozed, alerts.StateDisarmed,
 }
 
 // set sets the state of the source. The reason is shown to people, so it must not contain credentials.
@@ -174,6 +175,9 @@ func (h *health) logChange(before alerts.State, lasted time.Duration) {
 			errcode.Key, cmp.Or(h.code(), errcode.CameraFailed))
 	case alerts.StateDisarmed:
 		h.log.Log(context.Background(), h.level(slog.LevelInfo), "camera is disarmed, no event is opened", "state",
+			h.state, "detail", h.reason)
+	case alerts.StateSnoozed, alerts.StateDetectionOff:
+		h.log.Log(context.Background(), h.level(slog.LevelInfo), "camera is scored, no event is opened", "state",
 			h.state, "detail", h.reason)
 	case alerts.StateSizeMismatch, alerts.StateRateMismatch:
 		h.log.Log(context.Background(), h.level(slog.LevelWarn),

@@ -164,8 +164,8 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 	if !c.reader.Threshold.set() {
 		return
 	}
-	if c.reader.Armed != nil && !c.reader.Armed(clip.Last.Wall) {
-		s.close(c, alerts.EndDisarmed)
+	if why := c.reader.noEvents(clip.Last.Wall); why != "" {
+		s.close(c, why)
 		return
 	}
 	if isUntrusted {

@@ -339,6 +339,42 @@ func TestDisarmed(t *testing.T) {
 	}
 }
 
+// TestSuspended checks that a camera whose events are switched off is scored, says why, and ends its event; and that
+// this comes before the armed hours.
+func TestSuspended(t *testing.T) {
+	var began time.Time
+	got := runScript(t, 10, func(c *Camera) {
+		began = time.Now()
+		c.Suspended = func(now time.Time) Suspension {
+			switch passed := now.Sub(began); {
+			case passed > time.Minute && passed < 2*time.Minute:
+				return Suspension{alerts.StateSnoozed, "until noon"}
+			case passed > 3*time.Minute && passed < 4*time.Minute:
+				return Suspension{alerts.StateDetectionOff, "by somebody"}
+			}
+			return Suspension{}
+		}
+		c.Armed = func(now time.Time) bool {
+			return now.Sub(began) < 90*time.Second || now.Sub(began) > 150*time.Second
+		}
+	},
+		scriptStep{lasts: 50 * time.Second, fps: 10, grey: calmGrey},
+		scriptStep{lasts: 30 * time.Second, fps: 10, grey: brightGrey},
+		scriptStep{lasts: 85 * time.Second, fps: 10, grey: calmGrey},
+		scriptStep{lasts: 30 * time.Second, fps: 10, grey: brightGrey},
+		scriptStep{lasts: time.Minute, fps: 10, grey: calmGrey})
+	if got.states != "connecting live snoozed disarmed live detection_off live stopped" ||
+		got.phases != "start end:snoozed start end:detection_off" || got.stats.Held != 0 {
+		t.Errorf("states %q, phases %q, held %d", got.states, got.phases, got.stats.Held)
+	}
+	if n := strings.Count(got.log, "no event is opened"); n != 3 {
+		t.Errorf("logged %d times:\n%s", n, got.log)
+	}
+	if scored := got.stats.Scored; scored < got.stats.Due-got.stats.Incomplete-got.stats.Skipped-1 {
+		t.Errorf("%d clips of %d were scored", scored, got.stats.Due)
+	}
+}
+
 func TestRateMeter(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	every := func(step time.Duration) func(int) time.Duration { return func(int) time.Duration { return step } }

@@ -14,7 +14,7 @@ import (
 type untrusted struct {
 	change trustChange   // the latest; its reason is None while the camera can be trusted
 	onset  detect.Moment // of the present time without trust
-	found  tamper.Reason // the latest reason, also while no event is open because the camera is not armed
+	found  tamper.Reason // the latest reason, also while no event is open because none may be
 	until  time.Duration // clips that begin before this show what could not be trusted
 	event  string        // the ULID of the open event; "" for none
 	reason tamper.Reason // that its last message had
@@ -43,9 +43,9 @@ func (s *scheduler) handleTrust(c *cameraState, change trustChange) {
 // updateUntrusted opens, updates or ends the event of a camera that cannot be trusted; now is the time of its pictures.
 func (s *scheduler) updateUntrusted(c *cameraState, now time.Time) {
 	u := &c.untrusted
-	armed := c.reader.Armed == nil || c.reader.Armed(now)
+	off := c.reader.noEvents(now)
 	switch {
-	case u.change.reason != tamper.None && armed:
+	case u.change.reason != tamper.None && off == "":
 		switch {
 		case u.event == "":
 			s.closeAnomaly(c, alerts.EndUntrusted)
@@ -54,8 +54,8 @@ func (s *scheduler) updateUntrusted(c *cameraState, now time.Time) {
 		case u.reason != u.change.reason:
 			s.enqueueUntrusted(c, alerts.PhaseUpdate, "")
 		}
-	case u.event != "" && !armed:
-		s.endUntrusted(c, alerts.EndDisarmed)
+	case u.event != "" && off != "":
+		s.endUntrusted(c, off)
 	case u.event != "":
 		s.endUntrusted(c, alerts.EndRestored)
 	}

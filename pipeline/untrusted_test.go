@@ -246,6 +246,15 @@ func TestUntrustedEndsWithSource(t *testing.T) {
 			var n atomic.Int64
 			c.Armed = func(time.Time) bool { return n.Add(1) < 180 }
 		}, 5},
+		{"snoozed", "start end:snoozed", func(c *Camera) {
+			var n atomic.Int64
+			c.Suspended = func(time.Time) (off Suspension) {
+				if n.Add(1) >= 180 {
+					off = Suspension{alerts.StateSnoozed, "until noon"}
+				}
+				return off
+			}
+		}, 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var l recorder
