@@ -196,6 +196,30 @@ func warp(dx, dy, degrees float64) func(*rand.Rand) effect {
 	}
 }
 
+// zoomIn shows, after 1.2 s, a part of the scene at a factor, as a camera that was turned elsewhere.
+func zoomIn(factor float64) func(*rand.Rand) effect {
+	return func(r *rand.Rand) effect {
+		left, top := uniform(r, 0, 1), uniform(r, 0, 1)
+		old := make([]byte, wide*high)
+		return func(frame []byte, t float64) {
+			copy(old, frame)
+			scale := 1 / (1 + (factor-1)*min(1, t/1.2))
+			for y := range high {
+				for x := range wide {
+					sx := scale*float64(x) + (1-scale)*left*(wide-2)
+					sy := scale*float64(y) + (1-scale)*top*(high-2)
+					ix, iy := min(int(sx), wide-2), min(int(sy), high-2)
+					fx, fy := sx-float64(ix), sy-float64(iy)
+					i := iy*wide + ix
+					above := float64(old[i])*(1-fx) + float64(old[i+1])*fx
+					below := float64(old[i+wide])*(1-fx) + float64(old[i+wide+1])*fx
+					frame[y*wide+x] = clip(above*(1-fy) + below*fy)
+				}
+			}
+		}
+	}
+}
+
 // glow is a lamp in the lens.
 func glow(r *rand.Rand) effect {
 	cx, cy := uniform(r, 0.3, 0.7)*wide, uniform(r, 0.3, 0.7)*high
@@ -357,6 +381,7 @@ func kinds() []kind {
 		{"turned 10 degrees", []Reason{Turned}, warp(0, 0, 10), 0},
 		{"panned by a third", []Reason{Turned, Moved}, warp(wide/3, 0, 0), 0},
 		{"panned away", []Reason{Turned}, warp(0.8*wide, 20, 0), 0},
+		{"turned slowly", []Reason{Turned, Moved}, zoomIn(1.5), 0},
 		{"lights to 35 %", []Reason{Dark}, gain(0.35, 0.3), 0},
 		{"lights to 5 %", []Reason{Dark}, gain(0.05, 0.3), 0},
 		{"blinded by a lamp", []Reason{Blinded}, glow, 0},

@@ -29,6 +29,7 @@ const (
 	halfWindow  = 500 * time.Millisecond
 	holdSudden  = 1600 * time.Millisecond
 	holdPartial = 8 * time.Second
+	holdSettled = 3 * time.Second
 	frozenFor   = 3400 * time.Millisecond
 )
 
@@ -67,6 +68,7 @@ func (m *Monitor) examine(picture []byte) findings {
 	var share float64
 	f.state, share = m.agreement(&m.match, v)
 	f.Agreeing = max(0, share)
+	changed := m.settle.take(g, m.sampler.median, &m.still.noise)
 	busy := 0
 	for i := range f.state {
 		if m.active[i] > 2*float64(m.still.noise[i])+1 {
@@ -100,7 +102,11 @@ func (m *Monitor) examine(picture []byte) findings {
 		f.doubt, f.hold, f.ago = Blinded, holdSudden, halfWindow
 	case share >= 0 && share <= 0.12:
 		f.doubt, f.hold, f.ago = Covered, holdSudden, halfWindow
-		if busy*3 >= g.counted {
+		switch {
+		case busy*3 < g.counted:
+		case changed*2 < g.counted && !m.flat(v, f.Lost):
+			f.hold = holdSettled // a scene of its own, in which things move
+		default:
 			f.hold = holdPartial
 		}
 	case f.Sharpness > 0 && f.Sharpness < 0.62:

@@ -91,6 +91,17 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// TestTurnedWherePeopleWalk checks that a camera that is turned to a scene in which much moves is found in time.
+func TestTurnedWherePeopleWalk(t *testing.T) {
+	p := avenue(t)
+	ref := p.learn(t, 128, 30)
+	i := slices.IndexFunc(kinds(), func(k kind) bool { return k.name == "turned slowly" })
+	k := kinds()[i]
+	if o := run(t, ref, p.other[0], k, 14, 20); !o.right(&k) || o.reason != Turned {
+		t.Errorf("found %v as %v after %.1f s: %s", o.found, o.reason, o.delay, strings.Join(o.states, ", "))
+	}
+}
+
 func (p place) measure(t *testing.T, seconds float64, few []string) {
 	ref := p.learn(t, 192, seconds)
 	if err := ref.Check(); err != nil {

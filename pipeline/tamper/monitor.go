@@ -27,6 +27,7 @@ type Monitor struct {
 	reg     registration
 	light   light
 	patches patches
+	settle  settling
 
 	match   comparison // with the nearest view
 	other   comparison
@@ -73,6 +74,7 @@ func New(ref *Reference, side int, o Options) (*Monitor, error) {
 	m := &Monitor{o: o, ref: ref, sampler: newSampler(side, o.Ignore)}
 	m.still.counted = m.sampler.counted
 	m.reg = newRegistration(&m.sampler.grid)
+	m.settle = newSettling(len(m.sampler.median))
 	copy(m.still.noise[:], ref.Noise)
 	m.views = append(m.views, m.watch(&ref.Views[0]))
 	for i := range ref.Views {
@@ -105,6 +107,7 @@ func (m *Monitor) Push(picture []byte, at time.Duration, gap bool) Verdict {
 	}
 	if m.sampler.filled == 0 {
 		m.still.reset()
+		m.settle.known = 0
 		m.active = [numCells]float64{}
 	}
 	now, before := m.sampler.take(picture, at)
@@ -127,7 +130,7 @@ func (m *Monitor) Push(picture []byte, at time.Duration, gap bool) Verdict {
 // Restart forgets what was seen last, as for a stream that was opened again: it may show something else, in another
 // light. The place as it was followed stays.
 func (m *Monitor) Restart() {
-	m.sampler.filled, m.samples, m.inversions, m.hurry = 0, 0, 0, 0
+	m.sampler.filled, m.samples, m.inversions, m.hurry, m.settle.known = 0, 0, 0, 0, 0
 	m.light.known = false
 	m.verdict, m.doubt = Verdict{}, None
 }
