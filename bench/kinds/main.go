@@ -37,6 +37,8 @@ var (
 	preset  = flag.String("preset", "small", "preset of the weights that are trained")
 	recipe  = flag.String("recipe", "local-speed", "recipe of the weights that are trained")
 	epochs  = flag.Int("epochs", 0, "epochs of the training; 0 for the recipe's, or the place's")
+	rate    = flag.Int("rate", 10, "frames a second of the videos; -out is for one rate only")
+	sees    = flag.Float64("fps", 10, "frames a second that the model sees, at most the rate")
 	quiet   = flag.Duration("quiet", 10*time.Minute, "length of the street's normal video")
 	threads = flag.Int("threads", 0, "processor cores; 0 for all")
 )
@@ -53,6 +55,9 @@ func main() {
 }
 
 func run(ctx context.Context) error {
+	if *rate < 1 || *rate > 60 || *sees <= 0 || *sees > float64(*rate) {
+		return fmt.Errorf("-rate: is %d and -fps %g, must be 1 to 60 and no more than that", *rate, *sees)
+	}
 	chosen, err := kinds.Select(*names)
 	if err != nil {
 		return fmt.Errorf("-kinds: %w", err)

@@ -17,9 +17,6 @@ import (
 	"vigil/video"
 )
 
-// fps is the rate of all videos, which is the one that the model sees by default.
-const fps = 10
-
 // place is a camera's place with its normal videos. None is in two lists.
 type place struct {
 	name      string
@@ -46,7 +43,7 @@ var places = []place{
 // avenue learns from 10.mkv alone, which is 49 s long: the network from the first two thirds, the threshold from the
 // last. The kinds are made of 11.mkv, 31 s.
 func avenue(ctx context.Context, p *place) error {
-	const split = 33 * fps
+	split := 33 * *rate
 	learned := filepath.Join(*data, "avenue_normal", "10.mkv")
 	other := filepath.Join(*data, "avenue_normal", "11.mkv")
 	p.train = []string{filepath.Join(p.dir, "normal", "train.avi")}
@@ -81,18 +78,18 @@ const streetSeed = 2718
 // street learns the network from seven minutes of one day and the threshold from three of another.
 func street(ctx context.Context, p *place) error {
 	draw := func(path string, day uint64, length time.Duration) error {
-		s, err := scene.New(scene.Config{Seed: streetSeed, Day: day, FPS: fps})
+		s, err := scene.New(scene.Config{Seed: streetSeed, Day: day, FPS: float64(*rate)})
 		if err != nil {
 			return err
 		}
-		frames := int(length.Seconds() * fps)
+		frames := int(length.Seconds()) * *rate
 		return copyFrames(ctx, &scene.Source{Street: s, Frames: frames}, path, 0, frames)
 	}
 	at := func(name string) string { return filepath.Join(p.dir, "normal", name+".avi") }
 	p.train, p.calibrate = []string{at("train")}, []string{at("calibrate")}
 	p.base = []string{at("base-1"), at("base-2"), at("base-3")}
 	p.street = func() (*scene.Street, error) {
-		return scene.New(scene.Config{Seed: streetSeed, Day: 9, FPS: fps})
+		return scene.New(scene.Config{Seed: streetSeed, Day: 9, FPS: float64(*rate)})
 	}
 	return errors.Join(
 		draw(p.train[0], 0, 7*time.Minute), draw(p.calibrate[0], 1, 3*time.Minute),
@@ -113,7 +110,7 @@ func copyFile(ctx context.Context, from, to string, first, end int) error {
 	return copyFrames(ctx, stream, to, first, end)
 }
 
-// copyFrames writes the frames from first up to end, counted at fps, in grey without loss. A file that is there already
+// copyFrames writes the frames from first up to end, counted at the rate, in grey without loss. A file that is there already
 // is kept. It closes the stream.
 func copyFrames(ctx context.Context, from pipeline.Stream, to string, first, end int) (err error) {
 	defer func() { err = errors.Join(err, from.Close()) }()
@@ -128,7 +125,7 @@ func copyFrames(ctx context.Context, from pipeline.Stream, to string, first, end
 		return err
 	}
 	info := from.Info()
-	w, err := avi.Create(part, info.Width, info.Height, fps, false)
+	w, err := avi.Create(part, info.Width, info.Height, float64(*rate), false)
 	if err != nil {
 		return err
 	}
@@ -140,7 +137,7 @@ func copyFrames(ctx context.Context, from pipeline.Stream, to string, first, end
 }
 
 func writeFrames(ctx context.Context, from pipeline.Stream, w *avi.Writer, first, end int) error {
-	step := from.Info().FPS / fps // the frames of the source from one that is taken to the next
+	step := from.Info().FPS / float64(*rate) // the frames of the source from one that is taken to the next
 	gray := []byte{}
 	var f video.Frame
 	taken := 0

@@ -49,7 +49,7 @@ func (p *place) learn(ctx context.Context) (string, error) {
 	if *weights != "" {
 		return *weights, nil
 	}
-	path := filepath.Join(p.dir, fmt.Sprintf("%s-%s-%d.safetensors", *preset, *recipe, *seed))
+	path := filepath.Join(p.dir, fmt.Sprintf("%s-%s-%d%s.safetensors", *preset, *recipe, *seed, atRate()))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -73,10 +73,18 @@ func (p *place) learn(ctx context.Context) (string, error) {
 	return path, err
 }
 
+// atRate is the part of a file's name that says which rate the model sees; nothing for 10 frames a second.
+func atRate() string {
+	if *sees == 10 {
+		return ""
+	}
+	return fmt.Sprintf("-%gfps", *sees)
+}
+
 func (p *place) open(videos []string, file string) (*offline.Recordings, error) {
 	h := hop
 	return offline.Open(videos, app.SourceOptions{}, offline.Options{
-		Camera: p.name, Model: file, Hop: &h, Threads: *threads,
+		Camera: p.name, Model: file, Hop: &h, FPS: sees, Threads: *threads,
 	})
 }
 
@@ -212,7 +220,7 @@ func (p *place) scoreStreet(ctx context.Context, s *scores, file string) (scored
 		return scored{}, err
 	}
 	cam.Open = func(context.Context, uint64, int) (pipeline.Stream, error) {
-		return &scene.Source{Street: drawn, Frames: int(quiet.Seconds() * fps)}, nil
+		return &scene.Source{Street: drawn, Frames: int(quiet.Seconds()) * *rate}, nil
 	}
 	v, err := s.scoreOne(ctx, cam)
 	v.Name = "street"

@@ -36,7 +36,7 @@ func (p *place) watchAll(ctx context.Context, file string, test, known *eval.Dat
 		return nil, err
 	}
 	side := m.Spec().Side
-	path := filepath.Join(p.dir, "scores", fmt.Sprintf("reports-%d.gob", side))
+	path := filepath.Join(p.dir, "scores", fmt.Sprintf("reports-%d%s.gob", side, atRate()))
 	all := reports{}
 	if f, err := os.Open(path); err == nil {
 		defer f.Close()
@@ -61,7 +61,7 @@ func (p *place) watchAll(ctx context.Context, file string, test, known *eval.Dat
 		return nil, err
 	}
 	record := &calibrate.Calibration{
-		Key: calibrate.Key{Camera: p.name, Model: m.Hash(), Width: width, Height: height, FPS: fps, Hop: hop},
+		Key: calibrate.Key{Camera: p.name, Model: m.Hash(), Width: width, Height: height, FPS: *sees, Hop: hop},
 		Lo:  0, Theta: 1, ScoreForm: m.Spec().Score, Reference: reference,
 	}
 	for list, videos := range map[string][]string{"base": p.base, "set": paths(test), "known": paths(known)} {
@@ -80,7 +80,7 @@ func (p *place) watchAll(ctx context.Context, file string, test, known *eval.Dat
 				return err
 			}
 			cam.Open = func(context.Context, uint64, int) (pipeline.Stream, error) {
-				return &scene.Source{Street: drawn, Frames: int(quiet.Seconds() * fps)}, nil
+				return &scene.Source{Street: drawn, Frames: int(quiet.Seconds()) * *rate}, nil
 			}
 			all[key("base", "street")], err = reportsOf(ctx, cam, record)
 			return err
