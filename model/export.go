@@ -14,13 +14,9 @@ import (
 var ErrEnding = errcode.WeightsWrongKind.New("must end in .pt, .pth, .ckpt or .safetensors, which say the format")
 
 // Export writes the weights of a file as a state dict, as WriteStateDict does, and describes it in lines.
-func Export(path, to string) (string, error) {
+func (w *Weights) Export(to string) (string, error) {
 	if to == "" {
 		return "", &OptionError{errors.New("--output is missing: say where to write the state dict")}
-	}
-	w, err := ReadWeights(path)
-	if err != nil {
-		return "", err
 	}
 	n, err := w.WriteStateDict(to)
 	if errors.Is(err, ErrEnding) {

@@ -25,9 +25,10 @@ type place struct {
 	prepare   func(ctx context.Context, p *place) error
 
 	dir       string
-	train     []string // videos that the weights are trained on
-	calibrate []string // videos that the threshold is from
-	base      []string // videos of which the kinds are made, and in which an alarm is false
+	empty     []float32 // the empty scene, for weights that know no place; nil for others
+	train     []string  // videos that the weights are trained on
+	calibrate []string  // videos that the threshold is from
+	base      []string  // videos of which the kinds are made, and in which an alarm is false
 	// known, if set, is the folder of a labelled data set of the place, which the set of kinds is compared with.
 	known string
 	// street, if set, draws more video in which an alarm is false.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"vigil/app"
 	"vigil/app/offline"
@@ -20,7 +21,9 @@ import (
 	"vigil/model"
 	"vigil/model/train"
 	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
+	"vigil/video"
 )
 
 // hop is the live hop.
@@ -112,6 +115,9 @@ func (p *place) score(ctx context.Context, file string, test *eval.Dataset) (*sc
 		return s, gob.NewDecoder(f).Decode(s)
 	}
 	var err error
+	if p.empty, err = p.background(ctx, file); err != nil {
+		return nil, err
+	}
 	if s.Normal, err = p.scoreVideos(ctx, s, p.calibrate, file, false); err != nil {
 		return nil, err
 	}
@@ -171,6 +177,26 @@ func paths(d *eval.Dataset) (out []string) {
 	return out
 }
 
+// background learns the empty scene from the videos of the calibration, for weights that know no place; nil for others.
+func (p *place) background(ctx context.Context, file string) ([]float32, error) {
+	loaded := app.Models{}
+	m, err := loaded.Load(file)
+	if err != nil || !m.NeedsBackground() {
+		return nil, err
+	}
+	var learner calibrate.BackgroundLearner
+	err = p.watch(ctx, loaded, file, p.calibrate, func(_ string, cam pipeline.Camera) error {
+		cam.OnPicture = func(pic *video.Picture, _ time.Duration, _ bool) { learner.Add(pic.Gray) }
+		_, err := pipeline.Run(ctx, []pipeline.Camera{cam}, pipeline.Options{})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	b, err := learner.Background(m.Spec().Side)
+	return b.Scaled(), err
+}
+
 func (p *place) scoreVideos(ctx context.Context, s *scores, videos []string, file string, partial bool) (
 	[]scored, error,
 ) {
@@ -191,7 +217,7 @@ func (p *place) scoreVideos(ctx context.Context, s *scores, videos []string, fil
 		if err != nil {
 			return nil, err
 		}
-		cam.PartialClips = partial
+		cam.PartialClips, cam.Background = partial, p.empty
 		v, err := s.scoreOne(ctx, cam)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", videos[i], err)
@@ -222,6 +248,7 @@ func (p *place) scoreStreet(ctx context.Context, s *scores, file string) (scored
 	cam.Open = func(context.Context, uint64, int) (pipeline.Stream, error) {
 		return &scene.Source{Street: drawn, Frames: int(quiet.Seconds()) * *rate}, nil
 	}
+	cam.Background = p.empty
 	v, err := s.scoreOne(ctx, cam)
 	v.Name = "street"
 	return v, err

@@ -117,6 +117,9 @@ func (p *place) watch(ctx context.Context, loaded app.Models, file string, video
 			return err
 		}
 		cam.Lossless, cam.PartialClips, cam.Hop = true, false, 1<<20
+		if cam.Model.NeedsBackground() {
+			cam.Background = make([]float32, cam.Model.Spec().Side*cam.Model.Spec().Side)
+		}
 		if err := play(stem(videos[i]), cam); err != nil {
 			return fmt.Errorf("%s: %w", videos[i], err)
 		}

@@ -98,7 +98,11 @@ func modelExportCommand() *cobra.Command {
 		Example: "  vigil model export weights/mine.safetensors -o mine.pt",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := model.Export(args[0], to)
+			w, err := weights.Read(args[0])
+			if err != nil {
+				return err
+			}
+			text, err := w.Export(to)
 			if err == nil {
 				_, err = fmt.Fprint(cmd.OutOrStdout(), text)
 			}

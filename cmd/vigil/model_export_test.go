@@ -56,6 +56,10 @@ func TestModelExport(t *testing.T) {
 	if tensors, err := model.ReadPyTorch(out); err != nil || len(tensors) != 52 {
 		t.Errorf("%d tensors, %v", len(tensors), err)
 	}
+	// Weights that come with vigil.
+	if text, err := modelRun("export", "base-street", "-o", out); err != nil || !strings.Contains(text, "of side 128") {
+		t.Errorf("%q, %v", text, err)
+	}
 	for want, args := range map[string][]string{
 		"--output is missing": {"export", weights}, "must end in .pt": {
 			"export", weights, "-o",
