@@ -50,6 +50,7 @@ type EndReason string
 //   - EndMismatch: pipeline, scheduler.hold, for clips that reader.checkCalibration holds.
 //   - EndUnwatched: pipeline, reader.noClip, and scheduler.handleUnscorable for scores that are not finite.
 //   - EndUntrusted, EndRestored: pipeline, scheduler.updateUntrusted.
+//   - EndReconfigured: pipeline, Engine.Remove and Engine.Update of a new configuration.
 //   - EndCrashRecovered: alerts/outbox, Outbox.closeOpenEvent, at the start after a crash.
 const (
 	EndCalm           EndReason = "calm"            // regularity stayed above the detector's leave
@@ -64,6 +65,7 @@ const (
 	EndUntrusted      EndReason = "untrusted"       // the camera cannot be trusted any more
 	EndRestored       EndReason = "restored"        // the camera can be trusted again
 	EndStopped        EndReason = "stopped"         // vigil was stopped
+	EndReconfigured   EndReason = "reconfigured"    // the camera's settings changed while it was watched
 	EndCrashRecovered EndReason = "crash_recovered" // vigil died and ended the alert at its next start
 )
 
@@ -98,7 +100,7 @@ type Alert struct {
 	// Stream time from start to end, or to now while the event goes on, in seconds.
 	DurationSeconds float64 `json:"duration_seconds" jsonschema:"minimum=0"`
 	// Why the event ended; only in the end message. Treat an unknown reason as an end.
-	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=snoozed,example=detection_off,example=paused,example=mismatch,example=unwatched,example=untrusted,example=restored,example=stopped,example=crash_recovered"`
+	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=snoozed,example=detection_off,example=paused,example=mismatch,example=unwatched,example=untrusted,example=restored,example=stopped,example=reconfigured,example=crash_recovered"`
 
 	// Measurement is the model's measurement; every anomaly has one, an untrusted camera may have none.
 	*Measurement

@@ -26,7 +26,7 @@ func TestFormatIsDocumented(t *testing.T) {
 	docs.CheckNames(t, "alerts.md", "End reasons", string(EndCalm), string(EndSourceEnded), string(EndSourceLost),
 		string(EndDisarmed), string(EndSnoozed), string(EndDetectionOff), string(EndPaused),
 		string(EndMismatch), string(EndUnwatched), string(EndUntrusted),
-		string(EndRestored), string(EndStopped), string(EndCrashRecovered))
+		string(EndRestored), string(EndStopped), string(EndReconfigured), string(EndCrashRecovered))
 	docs.CheckFields(t, "alerts.md", "Score", reflect.TypeFor[Score]())
 	docs.CheckFields(t, "alerts.md", "Status", reflect.TypeFor[Status]())
 	docs.CheckFields(t, "alerts.md", "Storage", reflect.TypeFor[Storage]())

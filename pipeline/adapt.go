@@ -8,7 +8,7 @@ import (
 
 // adapt gives a clip that the detector has seen to the camera's Adaptive, if it is normal.
 func (c *cameraState) adapt(clip *detect.Clip, change detect.Transition, ep detect.Event) {
-	a := c.reader.Adaptive
+	a := c.camera.Adaptive
 	switch {
 	case a == nil:
 	case change == detect.Started:
@@ -17,22 +17,22 @@ func (c *cameraState) adapt(clip *detect.Clip, change detect.Transition, ep dete
 		a.Gap()
 	case a.Push(clip):
 		a.Theta(c.scales)
-		if c.reader.OnAdapted != nil {
-			c.reader.OnAdapted(a.Adapted())
+		if c.camera.OnAdapted != nil {
+			c.camera.OnAdapted(a.Adapted())
 		}
 	}
 }
 
 // adaptWithout says that what is since a time, which lies back, is not normal.
 func (c *cameraState) adaptWithout(since time.Duration) {
-	if a := c.reader.Adaptive; a != nil {
+	if a := c.camera.Adaptive; a != nil {
 		a.Event(since)
 	}
 }
 
 // adaptGap says that clips are left out that are not known to be normal.
 func (c *cameraState) adaptGap() {
-	if a := c.reader.Adaptive; a != nil {
+	if a := c.camera.Adaptive; a != nil {
 		a.Gap()
 	}
 }

@@ -103,9 +103,9 @@ func TestDemandWithoutClips(t *testing.T) {
 		{"clips of a camera that has gone are scored", 0, 4, time.Second},
 	} {
 		b := load{
-			at: at.Add(turnTime), machine: machineTime{own: c.own, cores: 2, ok: true}, scored: c.scored,
+			at: at.Add(turnTime), machine: machineTime{own: c.own, cores: 2, ok: true},
 			cameras: []cameraLoad{
-				{source: source, cpu: 6 * time.Second, clips: c.clips},
+				{source: source, cpu: 6 * time.Second, clips: c.clips, scored: c.scored},
 				{source: source, cpu: 6 * time.Second, clips: c.clips},
 			},
 		}

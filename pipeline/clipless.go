@@ -35,7 +35,7 @@ func (r *reader) noClip(pic *video.Picture) {
 		r.health.hasNote(alerts.StateNoClips) {
 		return
 	}
-	r.box.end(r.index, alerts.EndUnwatched)
+	r.box.end(r.slot, alerts.EndUnwatched)
 	r.health.setNote(alerts.StateNoClips, n.reason())
 }
 

@@ -72,7 +72,7 @@ func (r *reader) snapshot() Stats {
 	s := Stats{
 		State: state, Since: since, States: states, Camera: r.Name,
 		// Later stages are read first, so that no clip is counted there before it is counted here.
-		Scored: c.scored.Load(), Skipped: r.box.skipped(r.index), Unscorable: c.unscorable.Load(),
+		Scored: c.scored.Load(), Skipped: r.box.skipped(r.slot), Unscorable: c.unscorable.Load(),
 		Dropped:    c.dropped.Load(),
 		Incomplete: c.incomplete.Load(), Due: c.due.Load(),
 		Used: c.used.Load(), Unused: c.unused.Load(), Lost: c.lost.Load(), Frames: c.frames.Load(),

@@ -105,6 +105,19 @@ func (h *health) setNote(state alerts.State, why string) {
 	}
 }
 
+// setRemark replaces the remark.
+func (h *health) setRemark(text string, code errcode.Code) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.remark == text {
+		return
+	}
+	h.remark, h.remarkCode = text, code
+	if h.source == alerts.StateLive {
+		h.update("")
+	}
+}
+
 // hasNote reports whether a state has a note.
 func (h *health) hasNote(state alerts.State) bool {
 	h.mu.Lock()

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,18 +12,20 @@ import (
 
 // mailbox connects the readers to the scheduler. It holds at most one pending cuboid for each camera; a newer one
 // replaces it, so overload is shed as whole cuboids and never as frames. take serves the cameras in turn, so one camera
-// cannot starve another however slow the scorer is.
+// cannot starve another however slow the scorer is. Cameras join and leave while it is used.
 type mailbox struct {
 	mu     sync.Mutex
-	slots  []slot
-	next   int           // camera that take checks first
+	slots  []*slot       // in the order in which they joined
+	next   int           // index in slots that take checks first
 	ready  chan struct{} // capacity 1: there may be an item to take
 	closed bool          // closed: no camera will put anything again
 	limit  int64         // of the buffers, in bytes; 0 for none
 	bytes  int64         // used by the buffers
 }
 
+// slot is a camera's place in the mailbox. Its items carry it, so it leads to the camera's state.
 type slot struct {
+	camera  *cameraState
 	pending *video.Cuboid
 	held    bool            // pending is scored but raises no event
 	since   time.Time       // when pending was put
@@ -36,13 +39,20 @@ type slot struct {
 	ending      alerts.EndReason // end of the stream; taken after the cuboid that was pending then
 	endingFirst bool             // pending was put after the stream had ended and restarted
 
-	changes []slotChange // whether the camera can be trusted, the oldest first
+	changes []slotChange // of the camera, the oldest first
 }
 
-// slotChange is a trustChange, with whether it came after the slot's ending and after its pending cuboid.
+// slotChange is a change, with whether it came after the slot's ending and after its pending cuboid.
 type slotChange struct {
-	trustChange
+	change
 	afterEnding, afterPending bool
+}
+
+// change is one of: the camera's trust has changed, its settings have, or it leaves.
+type change struct {
+	trust  *trustChange
+	update *update
+	left   chan<- struct{} // closed once the scheduler has done with the camera
 }
 
 // changeDue reports whether the oldest change is the next item of the slot.
@@ -57,40 +67,58 @@ func (s *slot) pendingGone() {
 	}
 }
 
-// item is a cuboid, a change of a camera's trust, or the end of its stream.
+// item is a cuboid, a change of the camera, or the end of its stream.
 type item struct {
-	camera int
-	cuboid *video.Cuboid // nil: the stream ended, or trust
-	trust  *trustChange  // nil: the stream ended, or a cuboid
-	held   bool          // the cuboid is scored but raises no event: the calibration does not fit it
-	ending alerts.EndReason
-	put    time.Time     // time of put
-	waited time.Duration // since put
+	slot    *slot
+	cuboid  *video.Cuboid // nil: the stream ended, or a change
+	change  change        // zero: the stream ended, or a cuboid
+	changed bool          // it is a change
+	held    bool          // the cuboid is scored but raises no event: the calibration does not fit it
+	ending  alerts.EndReason
+	put     time.Time     // time of put
+	waited  time.Duration // since put
 }
 
-func newMailbox(cameras int) *mailbox {
-	m := &mailbox{slots: make([]slot, cameras), ready: make(chan struct{}, 1)}
-	for i := range m.slots {
-		m.slots[i].space = make(chan struct{}, 1)
-	}
-	return m
-}
+func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
 
-// setLimit limits the total size of the buffers; sizes has the size of one buffer of each camera.
-func (m *mailbox) setLimit(limit int64, sizes []int64) {
+// setLimit limits the total size of the buffers. A smaller limit applies to what is allocated from then on.
+func (m *mailbox) setLimit(limit int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.limit = limit
-	for i, size := range sizes {
-		m.slots[i].size = size
+}
+
+// newSlot returns a slot whose buffers have so many bytes each.
+func newSlot(size int64) *slot { return &slot{size: size, space: make(chan struct{}, 1)} }
+
+// join adds a slot.
+func (m *mailbox) join(s *slot) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slots = append(m.slots, s)
+}
+
+// leave removes a slot that nothing is put into any more. The turn of the others stays.
+func (m *mailbox) leave(s *slot) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.Index(m.slots, s)
+	if i < 0 {
+		return
 	}
+	m.slots = slices.Delete(m.slots, i, i+1)
+	if m.next > i {
+		m.next--
+	}
+	m.bytes -= int64(s.buffers) * s.size
 }
 
 // buffer returns a cuboid for the camera to fill. A camera has at most three: one being filled, one pending, one being
 // scored. If there is no memory for a third it returns nil, or with must it takes that of the pending
 // one, which is counted as skipped.
-func (m *mailbox) buffer(camera int, must bool) *video.Cuboid {
+func (m *mailbox) buffer(s *slot, must bool) *video.Cuboid {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := &m.slots[camera]
 	if n := len(s.free); n > 0 {
 		c := s.free[n-1]
 		s.free = s.free[:n-1]
@@ -114,9 +142,8 @@ func (m *mailbox) buffer(camera int, must bool) *video.Cuboid {
 
 // put replaces the camera's pending cuboid with c and never blocks: a cuboid that was still pending is counted as
 // skipped. With held, c is scored but raises no event.
-func (m *mailbox) put(camera int, c *video.Cuboid, held bool) {
+func (m *mailbox) put(s *slot, c *video.Cuboid, held bool) {
 	m.mu.Lock()
-	s := &m.slots[camera]
 	if s.pending != nil {
 		s.skipped++
 		s.pendingGone()
@@ -132,14 +159,13 @@ func (m *mailbox) put(camera int, c *video.Cuboid, held bool) {
 }
 
 // putWait puts c once the last cuboid was taken, so that recordings are scored completely.
-func (m *mailbox) putWait(ctx context.Context, camera int, c *video.Cuboid, held bool) error {
-	s := &m.slots[camera]
+func (m *mailbox) putWait(ctx context.Context, s *slot, c *video.Cuboid, held bool) error {
 	for {
 		m.mu.Lock()
 		empty := s.pending == nil
 		m.mu.Unlock()
 		if empty {
-			m.put(camera, c, held)
+			m.put(s, c, held)
 			return nil
 		}
 		select {
@@ -151,9 +177,8 @@ func (m *mailbox) putWait(ctx context.Context, camera int, c *video.Cuboid, held
 }
 
 // end reports that the camera's stream has ended or failed; the scheduler takes that after the pending cuboid.
-func (m *mailbox) end(camera int, reason alerts.EndReason) {
+func (m *mailbox) end(s *slot, reason alerts.EndReason) {
 	m.mu.Lock()
-	s := &m.slots[camera]
 	if s.endingFirst {
 		// Two ends are queued: a cuboid between them would be processed after the second.
 		s.skipped++
@@ -171,11 +196,10 @@ func (m *mailbox) end(camera int, reason alerts.EndReason) {
 	signal(m.ready)
 }
 
-// changeTrust reports a change of whether the camera can be trusted.
-func (m *mailbox) changeTrust(camera int, change trustChange) {
+// control reports a change of the camera; the scheduler takes it after what was put before.
+func (m *mailbox) control(s *slot, c change) {
 	m.mu.Lock()
-	s := &m.slots[camera]
-	s.changes = append(s.changes, slotChange{change, s.ending != "", s.pending != nil})
+	s.changes = append(s.changes, slotChange{c, s.ending != "", s.pending != nil})
 	m.mu.Unlock()
 	signal(m.ready)
 }
@@ -204,47 +228,56 @@ func (m *mailbox) poll() (p item, ok, closed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.slots {
-		camera := (m.next + i) % len(m.slots)
-		s := &m.slots[camera]
+		at := (m.next + i) % len(m.slots)
+		s := m.slots[at]
 		switch {
 		case s.changeDue():
-			p := item{camera: camera, trust: &s.changes[0].trustChange}
+			p := item{slot: s, change: s.changes[0].change, changed: true}
 			s.changes = s.changes[1:]
-			m.next = camera + 1
+			m.next = at + 1
 			return p, true, false
 		case s.ending != "" && (s.pending == nil || s.endingFirst):
-			p := item{camera: camera, ending: s.ending}
+			p := item{slot: s, ending: s.ending}
 			s.ending, s.endingFirst = "", false
-			m.next = camera + 1
+			m.next = at + 1
 			return p, true, false
 		case s.pending != nil:
-			m.next = camera + 1
-			return m.claim(camera), true, false
+			m.next = at + 1
+			return m.claim(s), true, false
 		}
 	}
 	return item{}, false, m.closed
 }
 
-// tryTake takes a pending cuboid of a wanted camera, the cameras in turn, without blocking. Ends of streams are left
-// for take.
-func (m *mailbox) tryTake(wanted func(camera int) bool) (item, bool) {
+// tryTake takes a pending cuboid of a camera that shares a batch's scorer and is not in it, the cameras in turn, without
+// blocking. Ends of streams are left for take.
+func (m *mailbox) tryTake(batch []item) (item, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.slots {
-		camera := (m.next + i) % len(m.slots)
-		if s := &m.slots[camera]; s.pending != nil && (s.ending == "" || !s.endingFirst) &&
-			!s.changeDue() && wanted(camera) {
-			m.next = camera + 1
-			return m.claim(camera), true
+		at := (m.next + i) % len(m.slots)
+		if s := m.slots[at]; s.pending != nil && (s.ending == "" || !s.endingFirst) && !s.changeDue() &&
+			s.camera.scorer == batch[0].slot.camera.scorer && !contains(batch, s) {
+			m.next = at + 1
+			return m.claim(s), true
 		}
 	}
 	return item{}, false
 }
 
+// contains reports whether a batch has a cuboid of the slot.
+func contains(batch []item, s *slot) bool {
+	for i := range batch {
+		if batch[i].slot == s {
+			return true
+		}
+	}
+	return false
+}
+
 // claim takes a camera's pending cuboid.
-func (m *mailbox) claim(camera int) item {
-	s := &m.slots[camera]
-	p := item{camera: camera, cuboid: s.pending, held: s.held, put: s.since, waited: time.Since(s.since)}
+func (m *mailbox) claim(s *slot) item {
+	p := item{slot: s, cuboid: s.pending, held: s.held, put: s.since, waited: time.Since(s.since)}
 	s.pending = nil
 	s.pendingGone()
 	signal(s.space)
@@ -255,15 +288,15 @@ func (m *mailbox) claim(camera int) item {
 func (m *mailbox) release(p item) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.slots[p.camera].free = append(m.slots[p.camera].free, p.cuboid)
+	p.slot.free = append(p.slot.free, p.cuboid)
 }
 
 // skipped returns how many of the camera's cuboids were displaced before they were scored (Stats.Skipped). What a stop
 // or an error discards is counted as dropped, by its caller.
-func (m *mailbox) skipped(camera int) uint64 {
+func (m *mailbox) skipped(s *slot) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.slots[camera].skipped
+	return s.skipped
 }
 
 // signal puts a token into a channel of capacity 1, if it is empty.

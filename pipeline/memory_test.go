@@ -60,15 +60,15 @@ func TestDivideMemory(t *testing.T) {
 // TestMailboxIsBounded checks that without memory for a third cuboid of each camera the pending one is dropped, only if
 // required, and counted.
 func TestMailboxIsBounded(t *testing.T) {
-	m := newMailbox(2)
-	m.setLimit(4, []int64{1, 1})
+	m, slots := mailboxOf(2, 1)
+	m.setLimit(4)
 	fill := func(camera int, seq uint64) bool {
-		c := m.buffer(camera, false)
+		c := m.buffer(slots[camera], false)
 		if c == nil {
 			return false
 		}
 		c.Seq[0], c.Gap = seq, seq == 1
-		m.put(camera, c, false)
+		m.put(slots[camera], c, false)
 		return true
 	}
 	scored := make([]item, 2)
@@ -84,22 +84,22 @@ func TestMailboxIsBounded(t *testing.T) {
 	if fill(0, 2) {
 		t.Fatal("there was room for a third clip")
 	}
-	if n := m.skipped(0); n != 0 {
+	if n := m.skipped(slots[0]); n != 0 {
 		t.Errorf("%d clips were dropped before they had to be", n)
 	}
-	c := m.buffer(0, true)
-	if c == nil || c.Seq[0] != 1 || m.skipped(0) != 1 {
-		t.Fatalf("the pending clip did not make way: %v, %d skipped", c, m.skipped(0))
+	c := m.buffer(slots[0], true)
+	if c == nil || c.Seq[0] != 1 || m.skipped(slots[0]) != 1 {
+		t.Fatalf("the pending clip did not make way: %v, %d skipped", c, m.skipped(slots[0]))
 	}
 	*c = video.Cuboid{}
 	c.Seq[0] = 3
-	m.put(0, c, false)
-	if p, _ := m.take(); p.camera != 0 || p.cuboid.Seq[0] != 3 || !p.cuboid.Gap {
-		t.Errorf("took clip %d of camera %d, gap %v; want clip 3, and the gap of the one that was dropped",
-			p.cuboid.Seq[0], p.camera, p.cuboid.Gap)
+	m.put(slots[0], c, false)
+	if p, _ := m.take(); p.slot != slots[0] || p.cuboid.Seq[0] != 3 || !p.cuboid.Gap {
+		t.Errorf("took clip %d of the first camera %v, gap %v; want clip 3, and the gap of the one that was dropped",
+			p.cuboid.Seq[0], p.slot == slots[0], p.cuboid.Gap)
 	}
 	m.release(scored[0])
-	if m.buffer(0, false) != scored[0].cuboid {
+	if m.buffer(slots[0], false) != scored[0].cuboid {
 		t.Error("the buffer of a scored clip is not used again")
 	}
 	if m.bytes != 4 {

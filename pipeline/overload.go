@@ -3,6 +3,7 @@ package pipeline
 import (
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"vigil/internal/errcode"
@@ -18,16 +19,17 @@ const (
 	startAfter, endAfter = 2, 6
 )
 
-// overload measures the load of the cameras, and pauses some if it is too high. It is not safe for concurrent use.
+// overload measures the load of the live cameras, and pauses some if it is too high. It is not safe for concurrent use.
 type overload struct {
-	readers []*reader
+	present func() []*reader // the cameras there are now
+	readers []*reader        // of the live ones at the latest measurement
 	log     *slog.Logger
 	hop     int // smallest of the cameras
 	machine func() machineTime
 	before  load
 	streak  int       // consecutive measurements with overload; negative without
 	on      bool      // overload has been logged
-	scored  []float64 // clips of each camera, see credit; NaN for a new camera
+	scored  []float64 // clips of each of the readers, see credit; NaN for a new camera
 	paused  int       // number of paused cameras
 }
 
@@ -40,43 +42,51 @@ type machineTime struct {
 
 // load is a measurement of the counters.
 type load struct {
-	at                   time.Time
-	machine              machineTime
-	cameras              []cameraLoad
-	due, skipped, scored uint64 // clips of all cameras
+	at      time.Time
+	machine machineTime
+	cameras []cameraLoad // of the readers
 }
 
 // cameraLoad is one camera's part of a load.
 type cameraLoad struct {
-	source Pauser // nil for none
-	paused bool
-	cpu    time.Duration
-	clips  uint64
-	scored uint64
+	reader                 *reader
+	source                 Pauser // nil for none
+	paused                 bool
+	cpu                    time.Duration
+	clips, skipped, scored uint64
 }
 
 // newOverload uses machine to read processor time; nil for readMachine.
-func newOverload(readers []*reader, log *slog.Logger, machine func() machineTime) *overload {
+func newOverload(present func() []*reader, log *slog.Logger, machine func() machineTime) *overload {
 	if machine == nil {
 		machine = readMachine
 	}
-	o := &overload{log: log, machine: machine}
-	for _, r := range readers {
-		if r.Live {
-			o.readers, o.scored = append(o.readers, r), append(o.scored, math.NaN())
-			if o.hop == 0 || r.Hop < o.hop {
-				o.hop = r.Hop
-			}
+	return &overload{present: present, log: log, machine: machine}
+}
+
+// refresh takes up cameras that have come or gone.
+func (o *overload) refresh() {
+	var readers []*reader
+	var scored []float64
+	o.hop = 0
+	for _, r := range o.present() {
+		if !r.Live {
+			continue
+		}
+		before := math.NaN()
+		if i := slices.Index(o.readers, r); i >= 0 {
+			before = o.scored[i]
+		}
+		readers, scored = append(readers, r), append(scored, before)
+		if o.hop == 0 || r.Hop < o.hop {
+			o.hop = r.Hop
 		}
 	}
-	return o
+	o.readers, o.scored = readers, scored
 }
 
 // run measures the load every turnTime until done.
 func (o *overload) run(done <-chan struct{}) {
-	if len(o.readers) == 0 {
-		return
-	}
 	tick := time.NewTicker(turnTime)
 	defer tick.Stop()
 	for o.before = o.measure(); ; {
@@ -86,20 +96,18 @@ func (o *overload) run(done <-chan struct{}) {
 		case <-tick.C:
 		}
 		now := o.measure()
-		o.step(o.before, now)
+		o.step(o.before.of(now.cameras), now)
 		o.before = now
 	}
 }
 
 // measure measures the load.
 func (o *overload) measure() load {
+	o.refresh()
 	l := load{at: time.Now(), machine: o.machine()}
 	for _, r := range o.readers {
 		s := r.snapshot()
-		l.scored += s.Scored
-		l.skipped += s.Skipped
-		l.due += s.Clips
-		c := cameraLoad{clips: s.Clips, scored: s.Scored}
+		c := cameraLoad{reader: r, clips: s.Clips, skipped: s.Skipped, scored: s.Scored}
 		c.source, c.paused = r.pauseState.state()
 		if c.source != nil {
 			c.cpu = c.source.CPU()
@@ -109,7 +117,28 @@ func (o *overload) measure() load {
 	return l
 }
 
-// demandOf derives the cameras' demand from two measurements. Pauses begin and end just after a measurement. If
+// of returns the measurement for these cameras, in their order. One that was not there has the zero value.
+func (l load) of(cameras []cameraLoad) load {
+	then := l.cameras
+	l.cameras = make([]cameraLoad, len(cameras))
+	for i, c := range cameras {
+		if k := slices.IndexFunc(then, func(t cameraLoad) bool { return t.reader == c.reader }); k >= 0 {
+			l.cameras[i] = then[k]
+		}
+	}
+	return l
+}
+
+// clipsSince returns how many clips of all cameras were due, skipped and scored since a measurement of the same cameras.
+func (l load) clipsSince(before load) (due, skipped, scored uint64) {
+	for i, c := range l.cameras {
+		was := before.cameras[i]
+		due, skipped, scored = due+c.clips-was.clips, skipped+c.skipped-was.skipped, scored+c.scored-was.scored
+	}
+	return due, skipped, scored
+}
+
+// demandOf derives the cameras' demand from two measurements of the same cameras. Pauses begin and end just after a measurement. If
 // processor time is unknown, only the number of cameras is set.
 func demandOf(a, b load) (d demand) {
 	seconds := b.at.Sub(a.at).Seconds()
@@ -145,7 +174,8 @@ func demandOf(a, b load) (d demand) {
 	}
 	if clips > 0 { // with a large hop there may be none
 		// If nothing was scored this is +Inf: a clip costs more than is available.
-		d.scoring = max(own.Seconds(), 0.001) / float64(b.scored-a.scored) * clips / read / seconds
+		_, _, scored := b.clipsSince(a)
+		d.scoring = max(own.Seconds(), 0.001) / float64(scored) * clips / read / seconds
 	}
 	d.machine = min(b.machine.cores, (own+all+b.machine.idle-a.machine.idle).Seconds()/seconds)
 	return d
@@ -154,7 +184,8 @@ func demandOf(a, b load) (d demand) {
 // step starts, adjusts or ends overload after two measurements.
 func (o *overload) step(a, b load) {
 	d := demandOf(a, b)
-	over := float64(b.skipped-a.skipped) > maxSkippedShare*float64(b.due-a.due)
+	due, skipped, _ := b.clipsSince(a)
+	over := float64(skipped) > maxSkippedShare*float64(due)
 	switch {
 	case over:
 		o.streak = max(o.streak, 0) + 1

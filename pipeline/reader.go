@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"vigil/alerts"
@@ -19,7 +20,8 @@ import (
 // reader runs one camera: it opens the source, makes cuboids and puts them into the mailbox.
 type reader struct {
 	Camera
-	index      int
+	mu         sync.Mutex // held while a picture is processed; Engine.Update changes the settings in between
+	slot       *slot
 	box        *mailbox
 	log        *slog.Logger
 	health     *health
@@ -46,22 +48,31 @@ type reader struct {
 	uptime           time.Duration      // how long the latest opening delivered pictures
 }
 
-func newReader(c Camera, index int, box *mailbox, log *slog.Logger, publish *thread.Queue) (*reader, error) {
+func newReader(c Camera, box *mailbox, log *slog.Logger, publish *thread.Queue) (*reader, error) {
+	if err := c.checkBackground(); err != nil {
+		return nil, fmt.Errorf("camera %s: %w", c.Name, err)
+	}
 	checked, err := newTrust(&c)
 	if err != nil {
 		return nil, fmt.Errorf("camera %s: %w", c.Name, err)
 	}
 	r := &reader{
-		Camera: c, index: index, box: box, log: log, trust: checked,
+		Camera: c, slot: newSlot(clipBytes(&c)), box: box, log: log, trust: checked,
 		health: &health{camera: c.Name, log: log, publish: publish},
 	}
 	if cal := c.Threshold.Calibration; cal != nil {
 		r.fit = &fit{key: cal.Key, live: c.Live}
-		if cal.Reference == nil && !c.AlwaysTrusted {
-			r.health.remark, r.health.remarkCode = noReference, errcode.CalibrationNoReference
-		}
+		r.health.remark, r.health.remarkCode = c.remark()
 	}
 	return r, nil
+}
+
+// remark returns the remark of a camera that is live.
+func (c *Camera) remark() (string, errcode.Code) {
+	if cal := c.Threshold.Calibration; cal != nil && cal.Reference == nil && !c.AlwaysTrusted {
+		return noReference, errcode.CalibrationNoReference
+	}
+	return "", ""
 }
 
 // noReference is the remark of a camera whose calibration has no Reference.
@@ -76,13 +87,17 @@ func (r *reader) run(ctx context.Context) error {
 		err := r.readUntilClosed(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return r.finish(alerts.EndStopped, alerts.StateStopped, nil)
+			reason, state := stopReason(ctx), alerts.StateStopped
+			if reason == alerts.EndPaused {
+				state = alerts.StatePaused
+			}
+			return r.finish(reason, state, nil)
 		case err == nil:
 			return r.finish(alerts.EndSourceEnded, alerts.StateEnded, nil)
 		case !r.Live:
 			return r.finish(alerts.EndSourceLost, alerts.StateFailed, err)
 		}
-		r.box.end(r.index, alerts.EndSourceLost)
+		r.box.end(r.slot, alerts.EndSourceLost)
 		r.stats.failures.Add(1)
 		r.health.fail(alerts.StateFailing, err)
 		retry.Sleep(ctx, wait.NextAfter(r.uptime))
@@ -91,7 +106,7 @@ func (r *reader) run(ctx context.Context) error {
 
 // finish logs and publishes the camera's final state.
 func (r *reader) finish(reason alerts.EndReason, state alerts.State, err error) error {
-	r.box.end(r.index, reason)
+	r.box.end(r.slot, reason)
 	if err != nil {
 		r.log.Error("camera failed", "error", errcode.CameraFailed.Default(err))
 		r.health.fail(state, err)
@@ -162,15 +177,19 @@ func (r *reader) readUntilClosed(ctx context.Context) (err error) {
 	})
 	r.windowStats = preprocess.Stats{}
 	defer r.addPastCounts(window)
+	r.mu.Lock()
 	if r.fit != nil {
 		r.fit.reopened()
 	}
+	r.mu.Unlock()
 	defer r.storeRates(window)
 	var began time.Time
 	for {
 		pic, err := source.Next(ctx)
 		switch {
 		case errors.Is(err, io.EOF) && !r.Live:
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			return errors.Join(window.NoCuboidError(), r.checkFit(true))
 		case err != nil:
 			return fmt.Errorf("read: %w", err)
@@ -179,20 +198,27 @@ func (r *reader) readUntilClosed(ctx context.Context) (err error) {
 			began = pic.Arrival
 		}
 		r.uptime = pic.Arrival.Sub(began)
-		if r.skipWhilePaused(&pic) {
-			continue
-		}
-		r.stats.frames.Add(1)
-		r.stats.missing.Add(pic.Seq - r.nextSeq)
-		r.sinceClip.missing += pic.Seq - r.nextSeq
-		r.checkArmed(pic.Arrival)
-		if err := r.checkFrozen(&pic); err != nil {
-			return err
-		}
-		if err := r.push(ctx, window, pic); err != nil {
+		if err := r.process(ctx, window, &pic); err != nil {
 			return err
 		}
 	}
+}
+
+// process processes one picture.
+func (r *reader) process(ctx context.Context, window *preprocess.Window, pic *video.Picture) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.skipWhilePaused(pic) {
+		return nil
+	}
+	r.stats.frames.Add(1)
+	r.stats.missing.Add(pic.Seq - r.nextSeq)
+	r.sinceClip.missing += pic.Seq - r.nextSeq
+	r.checkArmed(pic.Arrival)
+	if err := r.checkFrozen(pic); err != nil {
+		return err
+	}
+	return r.push(ctx, window, *pic)
 }
 
 func (r *reader) logOpened(info video.Info) {
@@ -215,7 +241,7 @@ func (r *reader) push(ctx context.Context, window *preprocess.Window, pic video.
 	r.last, r.last.Gray = pic, nil
 	r.nextSeq = pic.Seq + 1
 	if r.cuboid == nil {
-		r.cuboid = r.box.buffer(r.index, window.Due())
+		r.cuboid = r.box.buffer(r.slot, window.Due())
 	}
 	complete := window.Push(pic, r.cuboid)
 	gap := window.Stats().Gaps != r.windowStats.Gaps
@@ -250,10 +276,10 @@ func (r *reader) push(ctx context.Context, window *preprocess.Window, pic video.
 	}
 	r.cuboid = nil
 	if !r.Lossless {
-		r.box.put(r.index, c, held)
+		r.box.put(r.slot, c, held)
 		return nil
 	}
-	if err := r.box.putWait(ctx, r.index, c, held); err != nil {
+	if err := r.box.putWait(ctx, r.slot, c, held); err != nil {
 		r.stats.dropped.Add(1)
 		return err
 	}

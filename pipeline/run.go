@@ -11,23 +11,17 @@ package pipeline
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
 
 	"vigil/alerts"
 	"vigil/alerts/thread"
 	"vigil/geometry"
-	"vigil/internal/errcode"
-	"vigil/model"
 	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 )
 
-// Options are shared by the cameras of one Run.
+// Options are shared by the cameras of one Engine.
 type Options struct {
 	Threads   int                  // of the scorer; 0 for all
 	Log       *slog.Logger         // nil for none
@@ -38,6 +32,9 @@ type Options struct {
 	OnAlert func(alerts.Alert)
 	// Summary is the interval at which counters are logged; 0 for never.
 	Summary time.Duration
+	// OnEnded is called with the name of a camera that has ended by itself, as a recording does; it must not block, and
+	// may be nil.
+	OnEnded func(camera string)
 	// ClipMemory limits the cuboids that are filled, pending or scored, in bytes; 0 for no limit. See DivideMemory.
 	ClipMemory int64
 
@@ -48,120 +45,34 @@ type Options struct {
 // waits for every goroutine it started and returns the counters of each camera, and the errors of recordings that could
 // not be read to their end and of alerts that no broker accepted. A done ctx alone is not an error.
 func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
-	log := opts.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	box := newMailbox(len(cameras))
-	sizes := make([]int64, len(cameras))
-	for i := range cameras {
-		sizes[i] = clipBytes(&cameras[i])
-	}
-	box.setLimit(opts.ClipMemory, sizes)
-	pub := thread.NewQueue(thread.Options{
-		Publisher: opts.Publisher, Evidence: opts.Evidence, OnAlert: opts.OnAlert, Cameras: len(cameras), Log: log,
-	})
-	s := &scheduler{box: box, onClip: opts.OnClip, publish: pub}
-	scorers := map[*model.Model]*model.Batch{}
-	defer func() {
-		for _, s := range scorers {
-			s.Close()
-		}
-	}()
-	readers := make([]*reader, len(cameras))
-	for i, cam := range cameras {
-		if scorers[cam.Model] == nil {
-			scorers[cam.Model] = cam.Model.NewBatch(opts.Threads)
-		}
-		if err := cam.checkBackground(); err != nil {
-			return nil, fmt.Errorf("camera %s: %w", cam.Name, err)
-		}
+	e := NewEngine(ctx, opts)
+	members := make([]*member, len(cameras))
+	for i, c := range cameras {
 		var err error
-		if readers[i], err = newReader(cam, i, box, log.With("camera", cam.Name), pub); err != nil {
+		if members[i], err = e.join(c); err != nil {
+			_ = e.shut() // nothing has been read
 			return nil, err
 		}
-		s.cameras = append(s.cameras, newCameraState(readers[i], scorers[cam.Model]))
 	}
-
-	var reading, scoring, publishing sync.WaitGroup
-	var publishErr error
-	publishing.Go(func() { publishErr = pub.Run(ctx) })
-	scoring.Go(func() { s.run(ctx) })
-	readersDone := make(chan struct{})
-	if opts.Summary > 0 {
-		scoring.Go(func() { logStats(readers, log, opts.Summary, readersDone) })
+	for _, m := range members {
+		e.start(m)
 	}
-	scoring.Go(func() { newOverload(readers, log, opts.machine).run(readersDone) })
-	errs := make([]error, len(readers))
-	for i, r := range readers {
-		reading.Go(func() {
-			if errs[i] = r.run(ctx); errs[i] != nil {
-				errs[i] = fmt.Errorf("camera %s: %w", r.Name, errs[i])
-			}
-		})
+	for _, m := range members {
+		<-m.done
 	}
-	reading.Wait()
-	close(readersDone)
-	box.close()
-	scoring.Wait()
-	for i, r := range readers {
-		if err := s.cameras[i].unscoredError(); err != nil && errs[i] == nil {
-			errs[i] = fmt.Errorf("camera %s: %w", r.Name, err)
-			r.health.fail(alerts.StateFailed, err)
-		}
-		if n := r.stats.unscorable.Load(); n > 0 {
-			r.log.Warn("clips could not be scored", "unscorable", n, "scored", r.stats.scored.Load(),
-				errcode.Key, errcode.CameraUnscorable)
-		}
-	}
-	pub.Close()
-	publishing.Wait()
-
-	stats := make([]Stats, len(readers))
-	for i, r := range readers {
-		stats[i] = r.snapshot()
-	}
-	return stats, errors.Join(errors.Join(errs...), publishErr)
-}
-
-// logStats logs a line of counters for each camera until done.
-func logStats(readers []*reader, log *slog.Logger, every time.Duration, done <-chan struct{}) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-tick.C:
-		}
-		for _, r := range readers {
-			s := r.snapshot()
-			log.Info("camera counters", slices.Concat([]any{"camera", s.Camera, "state", s.State}, s.args(),
-				[]any{"failures", s.Failures})...)
-		}
-	}
+	err := e.Close()
+	return e.Stats(), err
 }
 
 func newCameraState(r *reader, scorer Scorer) *cameraState {
 	c := &cameraState{
-		reader: r, scorer: scorer, detector: detect.NewDetector(r.Detector), zones: detect.NewZoneFinder(r.Zones),
-		scales: r.Threshold.Scales(),
-	}
-	if r.Adaptive != nil {
-		r.Adaptive.Theta(c.scales)
+		reader: r, scorer: scorer, detector: detect.NewDetector(r.Detector), view: r.trust.viewOf(),
 	}
 	c.measures[0] = calibrate.MeasureOf(r.Model.Spec().Score)
 	if c.measures[0] == detect.Motion {
 		c.measures[1] = detect.Appearance
 	}
-	cal := r.Sensitivity
-	if cal == nil {
-		cal = r.Threshold.Calibration
-	}
-	for i, m := range c.measures {
-		c.sensitivity[i] = cal.SensitivityFor(m)
-	}
-	c.background = r.background()
+	c.configure(r.Camera)
 	if len(r.Mask) > 0 {
 		c.ignore = geometry.IgnoreMask(r.Mask, r.Model.Spec().Side)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"vigil/alerts"
@@ -26,7 +27,6 @@ type Scorer interface {
 // scheduler batches cuboids that share a model and turns their scores into events. It is one goroutine.
 type scheduler struct {
 	box     *mailbox
-	cameras []*cameraState
 	onClip  func(detect.Clip)
 	publish *thread.Queue
 	batch   []item      // scored together
@@ -39,7 +39,9 @@ type scheduler struct {
 // cameraState is the scheduler's state of one camera.
 type cameraState struct {
 	reader      *reader
+	camera      Camera // with the settings that clips are judged by; the reader may be a few pictures ahead
 	scorer      Scorer
+	leaving     atomic.Bool // what is pending is dropped
 	ignore      []bool
 	background  []float32 // nil for the model's
 	detector    *detect.Detector
@@ -53,6 +55,7 @@ type cameraState struct {
 	lastClip    detect.Clip
 	shadow      *detect.Detector // counts events while alerts are held; nil otherwise
 	untrusted   untrusted
+	view        []byte // of the place, a PNG; nil for a camera that is not checked
 	unscorable  unscorableClips
 }
 
@@ -64,10 +67,10 @@ func (s *scheduler) run(ctx context.Context) {
 		if !ok {
 			return
 		}
-		c := s.cameras[p.camera]
+		c := p.slot.camera
 		switch {
-		case p.trust != nil:
-			s.handleTrust(c, *p.trust)
+		case p.changed:
+			s.handleChange(p.slot, p.change)
 			continue
 		case p.cuboid == nil:
 			s.close(c, p.ending)
@@ -77,28 +80,50 @@ func (s *scheduler) run(ctx context.Context) {
 			continue
 		}
 		s.fillBatch(p)
-		scoring := ctx.Err() == nil
-		if scoring {
+		s.dropUnwanted(ctx)
+		if len(s.batch) > 0 {
 			s.score()
 		}
 		for _, p := range s.batch {
-			if !scoring {
-				s.cameras[p.camera].reader.stats.dropped.Add(1)
-			}
 			s.box.release(p)
 		}
+	}
+}
+
+// dropUnwanted removes from the batch what is not scored any more: all of it once ctx is done, or the cuboids of
+// cameras that leave.
+func (s *scheduler) dropUnwanted(ctx context.Context) {
+	stopping := ctx.Err() != nil
+	kept := s.batch[:0]
+	for _, p := range s.batch {
+		if stopping || p.slot.camera.leaving.Load() {
+			p.slot.camera.reader.stats.dropped.Add(1)
+			s.box.release(p)
+			continue
+		}
+		kept = append(kept, p)
+	}
+	s.batch = kept
+}
+
+// handleChange handles a change of a camera.
+func (s *scheduler) handleChange(at *slot, c change) {
+	switch {
+	case c.trust != nil:
+		s.handleTrust(at.camera, *c.trust)
+	case c.update != nil:
+		s.update(at.camera, c.update)
+	case c.left != nil:
+		s.box.leave(at)
+		close(c.left)
 	}
 }
 
 // fillBatch adds pending cuboids of other cameras with the same model to the batch.
 func (s *scheduler) fillBatch(p item) {
 	s.batch = append(s.batch[:0], p)
-	scorer := s.cameras[p.camera].scorer
-	for len(s.batch) < scorer.MaxBatch() {
-		p, ok := s.box.tryTake(func(camera int) bool {
-			return s.cameras[camera].scorer == scorer &&
-				!slices.ContainsFunc(s.batch, func(q item) bool { return q.camera == camera })
-		})
+	for len(s.batch) < p.slot.camera.scorer.MaxBatch() {
+		p, ok := s.box.tryTake(s.batch)
 		if !ok {
 			return
 		}
@@ -125,15 +150,15 @@ func (s *scheduler) closeAnomaly(c *cameraState, reason alerts.EndReason) {
 func (s *scheduler) score() {
 	s.clips, s.ignore, s.backgrounds = s.clips[:0], s.ignore[:0], s.backgrounds[:0]
 	for _, p := range s.batch {
-		c := s.cameras[p.camera]
+		c := p.slot.camera
 		s.clips, s.ignore = append(s.clips, p.cuboid.X), append(s.ignore, c.ignore)
 		s.backgrounds = append(s.backgrounds, c.background)
 	}
 	began := time.Now()
-	scores, errs := s.cameras[s.batch[0].camera].scorer.ScoreOn(s.clips, s.ignore, s.backgrounds)
+	scores, errs := s.batch[0].slot.camera.scorer.ScoreOn(s.clips, s.ignore, s.backgrounds)
 	took := time.Since(began)
 	for i, p := range s.batch {
-		c := s.cameras[p.camera]
+		c := p.slot.camera
 		if errs[i] != nil {
 			s.handleUnscorable(c, fmt.Errorf("score the clip at frame %d: %w", p.cuboid.Seq[0], errs[i]))
 			continue
@@ -161,10 +186,10 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 	clip.Map, clip.Readings[0].Cells, clip.Readings[1].Cells = nil, nil, nil
 	c.lastClip = clip
 	s.updateUntrusted(c, clip.Last.Wall)
-	if !c.reader.Threshold.set() {
+	if !c.camera.Threshold.set() {
 		return
 	}
-	if why := c.reader.noEvents(clip.Last.Wall); why != "" {
+	if why := c.camera.noEvents(clip.Last.Wall); why != "" {
 		s.close(c, why)
 		return
 	}
@@ -202,7 +227,7 @@ func (s *scheduler) hold(c *cameraState, clip detect.Clip, reason alerts.EndReas
 	c.adaptGap()
 	if c.shadow == nil {
 		s.closeAnomaly(c, reason)
-		c.shadow = detect.NewDetector(c.reader.Detector)
+		c.shadow = detect.NewDetector(c.camera.Detector)
 	}
 	if change, _ := c.shadow.Push(clip); change == detect.Started {
 		c.reader.stats.held.Add(1)
@@ -220,7 +245,7 @@ func (s *scheduler) enqueue(c *cameraState, ep detect.Event, clip detect.Clip, p
 		a.End = &end
 	}
 	w := thread.Message{
-		Alert: a, Side: c.reader.Model.Spec().Side, UpdateEvery: c.reader.Detector.UpdateEvery,
+		Alert: a, Side: c.reader.Model.Spec().Side, UpdateEvery: c.camera.Detector.UpdateEvery,
 		QueuedAt: time.Now(),
 	}
 	if c.reader.Media != nil {
@@ -257,7 +282,7 @@ func (c *cameraState) clip(cuboid *video.Cuboid, s *model.Score) detect.Clip {
 		clip.Readings[1] = c.reading(1, &s.Appearance)
 	}
 	clip.ApplyScales(c.scales)
-	if clip.Regularity <= c.reader.Detector.Leave { // false for NaN
+	if clip.Regularity <= c.camera.Detector.Leave { // false for NaN
 		clip.Boxes = detect.HotBoxes(c.sensitivityOf(clip.Cause).Apply(s.Map, s.Side), s.Side)
 		clip.Zones = c.zones.Overlapping(clip.Boxes)
 	}
@@ -286,9 +311,9 @@ func (c *cameraState) sensitivityOf(m detect.Measure) *calibrate.SensitivityMap 
 func (c *cameraState) scoreMessage(clip detect.Clip) alerts.Score {
 	s := alerts.Score{
 		Camera: clip.Camera, Frame: clip.Centre.Frame, StreamSeconds: clip.Centre.PTS.Seconds(), Wall: clip.Centre.Wall,
-		Error: clip.Error, ClipsSkipped: c.reader.box.skipped(c.reader.index),
+		Error: clip.Error, ClipsSkipped: c.reader.box.skipped(c.reader.slot),
 	}
-	if c.reader.Threshold.set() && !clip.Held && clip.Untrusted == "" {
+	if c.camera.Threshold.set() && !clip.Held && clip.Untrusted == "" {
 		regularity := clip.Regularity // not the clip itself, which would be copied to the heap
 		s.Regularity, s.Cause = &regularity, string(clip.Cause)
 	}
@@ -359,7 +384,7 @@ func (c *cameraState) about(width, height int) alerts.Alert {
 	if info := c.reader.stats.info.Load(); info != nil {
 		a.Source.FPS = info.FPS
 	}
-	if cal := c.reader.Threshold.Calibration; cal != nil {
+	if cal := c.camera.Threshold.Calibration; cal != nil {
 		a.CalibrationID = cal.ID
 	}
 	return a

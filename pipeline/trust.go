@@ -60,6 +60,14 @@ func newTrust(c *Camera) (*trust, error) {
 	return &trust{monitor: m, view: cal.Reference.Views[0].Picture, width: cal.Key.Width, height: cal.Key.Height}, nil
 }
 
+// viewOf returns the view of the place, a PNG; nil for a camera that is not checked.
+func (t *trust) viewOf() []byte {
+	if t == nil {
+		return nil
+	}
+	return t.view
+}
+
 // checkTrust checks a picture at its stream time. gap says that it does not follow the one before.
 func (r *reader) checkTrust(pic *video.Picture, at time.Duration, gap bool) {
 	t := r.trust
@@ -88,20 +96,20 @@ func (r *reader) checkTrust(pic *video.Picture, at time.Duration, gap bool) {
 	if reason == t.reason {
 		return
 	}
-	change := trustChange{
+	found := &trustChange{
 		reason: reason, found: detect.Moment{Frame: pic.Seq, PTS: at, Wall: pic.Arrival},
 		width: pic.Width, height: pic.Height,
 	}
 	note := ""
 	if reason == tamper.None {
-		change.since, _ = t.at(at - tamper.DefaultBack)
+		found.since, _ = t.at(at - tamper.DefaultBack)
 	} else {
-		change.since, _ = t.at(v.Since)
-		change.before, change.hasBefore = t.at(v.Since - beforeOnset)
+		found.since, _ = t.at(v.Since)
+		found.before, found.hasBefore = t.at(v.Since - beforeOnset)
 		note = "the camera is " + reason.String()
 	}
 	t.reason = reason
-	r.box.changeTrust(r.index, change)
+	r.box.control(r.slot, change{trust: found})
 	r.health.setNote(alerts.StateUntrusted, note)
 }
 

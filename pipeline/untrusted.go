@@ -43,7 +43,7 @@ func (s *scheduler) handleTrust(c *cameraState, change trustChange) {
 // updateUntrusted opens, updates or ends the event of a camera that cannot be trusted; now is the time of its pictures.
 func (s *scheduler) updateUntrusted(c *cameraState, now time.Time) {
 	u := &c.untrusted
-	off := c.reader.noEvents(now)
+	off := c.camera.noEvents(now)
 	switch {
 	case u.change.reason != tamper.None && off == "":
 		switch {
@@ -105,7 +105,7 @@ func (s *scheduler) enqueueUntrusted(c *cameraState, phase alerts.Phase, reason 
 		a.End = &end
 	}
 	m := thread.Message{
-		Alert: a, Side: c.reader.Model.Spec().Side, UpdateEvery: c.reader.Detector.UpdateEvery, QueuedAt: time.Now(),
+		Alert: a, Side: c.reader.Model.Spec().Side, UpdateEvery: c.camera.Detector.UpdateEvery, QueuedAt: time.Now(),
 	}
 	if c.reader.Media != nil {
 		m.Media = c.reader.Media
@@ -114,7 +114,7 @@ func (s *scheduler) enqueueUntrusted(c *cameraState, phase alerts.Phase, reason 
 		if u.change.hasBefore {
 			m.Before.Frame = u.change.before.Frame
 		} else {
-			m.Before.View = c.reader.trust.view
+			m.Before.View = c.view
 		}
 	}
 	s.publish.Enqueue(m)

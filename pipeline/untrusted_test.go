@@ -315,7 +315,9 @@ func TestUntrustedStreamReopens(t *testing.T) {
 
 // A clip of a camera that cannot be trusted says so outside of its armed hours, too, when no event is open.
 func TestUntrustedClipsWhileDisarmed(t *testing.T) {
-	c := &cameraState{reader: &reader{Camera: Camera{Armed: func(time.Time) bool { return false }}}}
+	c := &cameraState{
+		reader: &reader{}, camera: Camera{Armed: func(time.Time) bool { return false }},
+	}
 	(&scheduler{}).handleTrust(c, trustChange{reason: tamper.Covered})
 	clip := detect.Clip{Regularity: 1}
 	if !c.checkClip(&clip) || clip.Untrusted != "covered" || clip.Regularity == 1 {

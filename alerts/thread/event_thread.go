@@ -31,11 +31,14 @@ func (q *Queue) thread(a alerts.Alert) *eventThread {
 	return s
 }
 
-// stamp completes a message with its number and evidence.
-func (s *eventThread) stamp(a alerts.Alert) alerts.Alert {
+// stamp completes a message with its number and evidence. An end is the last message of its thread.
+func (q *Queue) stamp(s *eventThread, a alerts.Alert) alerts.Alert {
 	a.Seq, a.Evidence = s.seq, s.evidence
 	s.seq++
 	s.last = a
+	if a.Phase == alerts.PhaseEnd {
+		delete(q.threads, s.camera)
+	}
 	return a
 }
 
@@ -54,7 +57,7 @@ func (q *Queue) publish(s *eventThread, m Message) (alerts.Alert, bool) {
 		timed.PublishMS = alerts.Milliseconds(time.Since(m.QueuedAt))
 		m.Alert.Latency = &timed
 	}
-	a := s.stamp(m.Alert)
+	a := q.stamp(s, m.Alert)
 	if err := q.to.Publish(q.deadline, a); err != nil {
 		q.recordLoss(a, err)
 		return a, false

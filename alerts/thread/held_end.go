@@ -56,11 +56,19 @@ func (q *Queue) publishEnd(s *eventThread) {
 	}
 	q.publish(s, m)
 	for i, next := range behind {
-		if again := q.threads[s.camera]; again.heldEnd != nil {
+		if again := q.threads[s.camera]; again != nil && again.heldEnd != nil {
 			again.queuedBehind = append(again.queuedBehind, behind[i:]...)
 			return
 		}
 		q.handle(q.deadline, next) // its hold could outlast the stop; q.holdDeadline bounds it
+	}
+}
+
+// expire says that an end has waited long enough.
+func (q *Queue) expire(s *eventThread) {
+	select {
+	case q.holdExpired <- s:
+	case <-q.over:
 	}
 }
 
@@ -83,7 +91,7 @@ func (q *Queue) shortenHold(hold time.Duration) {
 	q.stopping, q.holdDeadline = true, time.Now().Add(hold)
 	for _, s := range q.threads {
 		if s.heldEnd != nil && s.timer != nil && s.timer.Stop() {
-			s.timer = time.AfterFunc(hold, func() { q.holdExpired <- s })
+			s.timer = time.AfterFunc(hold, func() { q.expire(s) })
 		}
 	}
 }

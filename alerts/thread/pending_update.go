@@ -60,7 +60,7 @@ func (q *Queue) scheduleUpdate(s *eventThread, pictures bool) {
 	s.updateTimer = time.AfterFunc(due.Sub(now), func() {
 		select {
 		case q.updateDue <- s:
-		case <-q.deadline.Done():
+		case <-q.over:
 		}
 	})
 }

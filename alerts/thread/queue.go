@@ -60,7 +60,6 @@ type Options struct {
 	Publisher Publisher          // nil publishes nothing
 	Evidence  EvidenceMaker      // may be nil
 	OnAlert   func(alerts.Alert) // called for each message, after the Publisher if there is one; may be nil
-	Cameras   int                // maximum number of cameras
 	Log       *slog.Logger
 }
 
@@ -74,7 +73,8 @@ type Queue struct {
 	lossy       lossyQueue
 	holdExpired chan *eventThread
 	updateDue   chan *eventThread       // events with a due update
-	threads     map[string]*eventThread // open event of each camera
+	threads     map[string]*eventThread // open event of each camera, or whose end is held
+	over        chan struct{}           // closed when Run has returned: no timer is waited for
 	// after a stop signal: evidence not ready by then will not be made, and no end lists it as pending
 	stopping     bool
 	holdDeadline time.Time // common deadline of all holds, once no more messages follow
@@ -93,8 +93,8 @@ type Queue struct {
 func NewQueue(o Options) *Queue {
 	q := &Queue{
 		to: o.Publisher, evidence: o.Evidence, onAlert: o.OnAlert, log: o.Log, messages: make(chan Message, alertQueue),
-		lossy: newLossyQueue(), holdExpired: make(chan *eventThread, o.Cameras),
-		updateDue: make(chan *eventThread, o.Cameras), threads: map[string]*eventThread{},
+		lossy: newLossyQueue(), holdExpired: make(chan *eventThread), updateDue: make(chan *eventThread),
+		over: make(chan struct{}), threads: map[string]*eventThread{},
 	}
 	q.deadline, q.giveUp = context.WithCancel(context.Background())
 	return q
@@ -110,7 +110,7 @@ func (q *Queue) Enqueue(m Message) {
 		m.Heat = nil
 	}
 	if q.to == nil {
-		q.notify(q.thread(m.Alert).stamp(m.Alert))
+		q.notify(q.stamp(q.thread(m.Alert), m.Alert))
 		return
 	}
 	select {
@@ -173,17 +173,18 @@ func (q *Queue) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { q.giveUpAfter(stopTime) })
 	defer stop()
 	defer q.giveUp()
+	defer close(q.over)
 	if q.to == nil {
 		// Without a Publisher the scheduler calls OnAlert itself, and the events' state belongs to its goroutine.
 		for range q.messages {
 		}
 		return q.lossError()
 	}
-	over := make(chan struct{})
+	published := make(chan struct{})
 	var sending sync.WaitGroup
-	sending.Go(func() { q.sendLossy(over) })
+	sending.Go(func() { q.sendLossy(published) })
 	defer sending.Wait()
-	defer close(over)
+	defer close(published)
 	var found <-chan Result
 	if q.evidence != nil {
 		found = q.evidence.Results()
@@ -240,7 +241,7 @@ func (q *Queue) handle(ctx context.Context, m Message) {
 		if !q.holdDeadline.IsZero() {
 			hold = max(0, time.Until(q.holdDeadline))
 		}
-		s.timer = time.AfterFunc(hold, func() { q.holdExpired <- s })
+		s.timer = time.AfterFunc(hold, func() { q.expire(s) })
 		return
 	}
 	a, ok := q.publish(s, m)

@@ -22,7 +22,7 @@ func TestHeldEndDelaysOnlyItsCamera(t *testing.T) {
 		var l threadtest.Store
 		p := thread.NewQueue(thread.Options{
 			Publisher: &l, Evidence: threadtest.NewEvidence(3 * time.Second),
-			Cameras: 2, Log: slog.New(slog.DiscardHandler),
+			Log: slog.New(slog.DiscardHandler),
 		})
 		done := make(chan error, 1)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -74,7 +74,7 @@ func TestUntrustedDoesNotWait(t *testing.T) {
 		began := time.Now()
 		var order []string
 		p := thread.NewQueue(thread.Options{
-			Publisher: &l, Evidence: threadtest.NewEvidence(time.Hour), Cameras: 1,
+			Publisher: &l, Evidence: threadtest.NewEvidence(time.Hour),
 			Log: slog.New(slog.DiscardHandler), OnAlert: func(a alerts.Alert) {
 				after := time.Since(began).Round(time.Second)
 				order = append(order, fmt.Sprintf("%s:%s after %v", a.ID, a.Phase, after))
@@ -117,7 +117,7 @@ func TestEndListsPendingEvidence(t *testing.T) {
 				var l threadtest.Store
 				s := threadtest.NewEvidence(time.Hour)
 				p := thread.NewQueue(thread.Options{
-					Publisher: &l, Evidence: s, Cameras: 1,
+					Publisher: &l, Evidence: s,
 					Log: slog.New(slog.DiscardHandler),
 				})
 				done := make(chan error, 1)
@@ -174,7 +174,7 @@ func endsBehindEachOther(t *testing.T, stopped bool, hold time.Duration) {
 		const events = 40
 		l := &threadtest.Store{}
 		p := thread.NewQueue(thread.Options{
-			Publisher: l, Evidence: threadtest.NewEvidence(-1), Cameras: 1,
+			Publisher: l, Evidence: threadtest.NewEvidence(-1),
 			Log: slog.New(slog.DiscardHandler),
 		})
 		ctx, stop := context.WithCancel(t.Context())
@@ -218,7 +218,7 @@ func endsBehindEachOther(t *testing.T, stopped bool, hold time.Duration) {
 func TestASlowStoreGetsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowStore{takes: thread.DrainTime / 2}
-		p := thread.NewQueue(thread.Options{Publisher: store, Cameras: 1, Log: slog.New(slog.DiscardHandler)})
+		p := thread.NewQueue(thread.Options{Publisher: store, Log: slog.New(slog.DiscardHandler)})
 		done := make(chan error, 1)
 		go func() { done <- p.Run(t.Context()) }()
 		const events = 50
@@ -253,8 +253,8 @@ func TestStopWithoutAPublisher(t *testing.T) {
 	for range 20 {
 		var published []alerts.Alert
 		p := thread.NewQueue(thread.Options{
-			OnAlert: func(a alerts.Alert) { published = append(published, a) }, Cameras: 1,
-			Log: slog.New(slog.DiscardHandler),
+			OnAlert: func(a alerts.Alert) { published = append(published, a) },
+			Log:     slog.New(slog.DiscardHandler),
 		})
 		ctx, stop := context.WithCancel(t.Context())
 		var publishing, scoring sync.WaitGroup

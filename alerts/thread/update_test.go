@@ -47,7 +47,7 @@ func TestUpdateInterval(t *testing.T) {
 			var l threadtest.Store
 			w := &delayedPictures{found: make(chan thread.Result, 100)}
 			p := thread.NewQueue(thread.Options{
-				Publisher: &l, Evidence: w, Cameras: 1,
+				Publisher: &l, Evidence: w,
 				Log: slog.New(slog.DiscardHandler),
 			})
 			done := make(chan error, 1)
