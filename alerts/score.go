@@ -51,6 +51,8 @@ const (
 	StateNoClips      State = "no_clips"   // pictures arrive, but never enough in a row for a clip
 	StateUnscorable   State = "unscorable" // many clips in a row could not be scored
 	StateDisarmed     State = "disarmed"   // outside the armed hours
+	// StateUncalibrated is a camera whose settings its calibration was not made for: scored, alerts are held.
+	StateUncalibrated State = "uncalibrated"
 	// StateSnoozed and StateDetectionOff are cameras whose events somebody switched off: scored, no event is opened.
 	StateSnoozed      State = "snoozed"
 	StateDetectionOff State = "detection_off"

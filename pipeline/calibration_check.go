@@ -88,8 +88,8 @@ func (f *fit) trustPartial(fps float64) bool {
 // checkCalibration checks the calibration against what the source delivers. A mismatch is an error for a recording. A
 // live camera goes on with the mismatch as its state, and held means that its clips are scored but raise no event.
 func (r *reader) checkCalibration(c *video.Cuboid) (held bool, err error) {
-	if r.fit == nil {
-		return false, nil
+	if r.fit == nil || r.Uncalibrated != "" {
+		return r.Uncalibrated != "", nil
 	}
 	r.fit.size(c.Width, c.Height)
 	if err := r.checkFit(false); err != nil {
@@ -103,7 +103,7 @@ func (r *reader) checkCalibration(c *video.Cuboid) (held bool, err error) {
 // checkFit checks size and rate, and reports mismatches. done means that a recording is over.
 func (r *reader) checkFit(done bool) error {
 	f := r.fit
-	if f == nil {
+	if f == nil || r.Uncalibrated != "" {
 		return nil
 	}
 	if rate := f.checkRate(done); rate > 0 {

@@ -40,6 +40,9 @@ type Camera struct {
 
 	Model     *model.Model
 	Threshold Threshold
+	// Uncalibrated says why Threshold.Calibration was not made for the camera's settings, and what mends that: its
+	// clips are scored, and events that would start are only counted. It is "" for one that fits.
+	Uncalibrated string
 	// Sensitivity is the calibration whose SensitivityMaps weight the picture; nil uses the Threshold's.
 	Sensitivity *calibrate.Calibration
 	// Adaptive, if set, adapts the thresholds of Threshold.Calibration while no event is open, and OnAdapted is called
@@ -68,7 +71,8 @@ type Camera struct {
 	Mask     []geometry.Polygon
 	Zones    []detect.Zone
 	Detector detect.Config
-	// Armed reports whether events may be open at a time; nil for always. The camera's reader and the scheduler call it.
+	// Armed reports whether events may be open at a time; nil for always. The camera's reader and the scheduler call
+	// it.
 	Armed func(time.Time) bool
 	// Suspended reports whether somebody has switched the camera's events off at a time; nil for never. The same call
 	// it.

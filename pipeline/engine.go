@@ -15,8 +15,8 @@ import (
 	"vigil/model"
 )
 
-// Engine watches cameras that come and go. Add, Update, Remove and Close are safe for concurrent use, one at a time; the
-// other cameras go on meanwhile. None may be called from a callback of Options or of a Camera.
+// Engine watches cameras that come and go. Add, Update, Remove and Close are safe for concurrent use, one at a time;
+// the other cameras go on meanwhile. None may be called from a callback of Options or of a Camera.
 type Engine struct {
 	ctx       context.Context //nolint:containedctx // of the goroutines that it starts
 	opts      Options

@@ -147,8 +147,8 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-// TestUpdateOfBlockedCamera checks that an update does not wait for a source that delivers nothing, nor for one that has
-// ended.
+// TestUpdateOfBlockedCamera checks that an update does not wait for a source that delivers nothing, nor for one that
+// has ended.
 func TestUpdateOfBlockedCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l recorder
@@ -182,6 +182,44 @@ func TestUpdateOfBlockedCamera(t *testing.T) {
 		}
 		if got := l.endReasons()["film"]; got != "calm" {
 			t.Errorf("ended as %q", got)
+		}
+	})
+}
+
+// TestUncalibrated checks that a camera whose calibration was made for other settings is scored, that its alerts are
+// held and counted, and that its state says why, until it has one that fits.
+func TestUncalibrated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l recorder
+		e := NewEngine(t.Context(), Options{Threads: 1, Publisher: &l})
+		cam := brightCamera(t, "gate")
+		cam.Threshold = calibrated(cam, 10)
+		cam.Threshold.Calibration.Key.Width, cam.Threshold.Calibration.Key.Height = 32, 24
+		cam.Uncalibrated = "the mask has changed"
+		if err := e.Add(cam); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if s := e.Stats()[0]; s.State != alerts.StateUncalibrated || s.Held != 1 || s.Events != 0 || s.Scored < 80 {
+			t.Errorf("%+v", s)
+		}
+		cam.Uncalibrated = ""
+		if err := e.Update(cam); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if s := e.Stats()[0]; s.State != alerts.StateLive || s.Events != 1 || s.Openings != 1 {
+			t.Errorf("%+v", s)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, s := range l.states {
+			if s.State == alerts.StateUncalibrated && (s.Detail != "the mask has changed" || s.Code == "") {
+				t.Errorf("%+v", s)
+			}
 		}
 	})
 }

@@ -43,8 +43,8 @@ type health struct {
 var stateCodes = map[alerts.State]errcode.Code{
 	alerts.StateStalled: errcode.CameraNoPicture, alerts.StateFrozen: errcode.CameraFrozen,
 	alerts.StateSizeMismatch: errcode.CameraSizeMismatch, alerts.StateRateMismatch: errcode.CameraRateMismatch,
-	alerts.StateUntrusted: errcode.CameraUntrusted,
-	alerts.StateNoClips:   errcode.CameraNoClips, alerts.StateUnscorable: errcode.CameraUnscorable,
+	alerts.StateUntrusted: errcode.CameraUntrusted, alerts.StateUncalibrated: errcode.CalibrationMismatch,
+	alerts.StateNoClips: errcode.CameraNoClips, alerts.StateUnscorable: errcode.CameraUnscorable,
 	alerts.StatePausedOverload: errcode.CameraOverloaded,
 }
 
@@ -62,6 +62,7 @@ func (h *health) code() errcode.Code {
 // notable are the states that notes can have, by priority.
 var notable = []alerts.State{
 	alerts.StatePausedOverload, alerts.StateNoClips, alerts.StateUnscorable, alerts.StateUntrusted,
+	alerts.StateUncalibrated,
 	alerts.StateSizeMismatch, alerts.StateRateMismatch, alerts.StateDetectionOff,
 	alerts.StateSnoozed, alerts.StateDisarmed,
 }
@@ -192,7 +193,7 @@ func (h *health) logChange(before alerts.State, lasted time.Duration) {
 	case alerts.StateSnoozed, alerts.StateDetectionOff:
 		h.log.Log(context.Background(), h.level(slog.LevelInfo), "camera is scored, no event is opened", "state",
 			h.state, "detail", h.reason)
-	case alerts.StateSizeMismatch, alerts.StateRateMismatch:
+	case alerts.StateUncalibrated, alerts.StateSizeMismatch, alerts.StateRateMismatch:
 		h.log.Log(context.Background(), h.level(slog.LevelWarn),
 			"the calibration does not fit, alerts are held until it does",
 			"state", h.state, "detail", h.reason, errcode.Key, cmp.Or(h.code(), errcode.CameraFailed))

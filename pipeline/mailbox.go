@@ -249,8 +249,8 @@ func (m *mailbox) poll() (p item, ok, closed bool) {
 	return item{}, false, m.closed
 }
 
-// tryTake takes a pending cuboid of a camera that shares a batch's scorer and is not in it, the cameras in turn, without
-// blocking. Ends of streams are left for take.
+// tryTake takes a pending cuboid of a camera that shares a batch's scorer and is not in it, the cameras in turn,
+// without blocking. Ends of streams are left for take.
 func (m *mailbox) tryTake(batch []item) (item, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

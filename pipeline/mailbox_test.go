@@ -84,7 +84,8 @@ func TestMailboxIsFair(t *testing.T) {
 				t.Errorf("camera %d had %d clips scored, want %d of %d: %v", i, scored[i], each/cameras, each, scored)
 			}
 			if got := int(m.skipped(slots[i])) + scored[i]; got < each-2 || got > each {
-				t.Errorf("camera %d: %d scored and %d skipped do not add up to %d", i, scored[i], m.skipped(slots[i]), each)
+				t.Errorf("camera %d: %d scored and %d skipped do not add up to %d", i, scored[i],
+					m.skipped(slots[i]), each)
 			}
 		}
 	})

@@ -67,6 +67,15 @@ func (b *MediaBuffer) Still(ctx context.Context, seq uint64) (jpeg []byte, full 
 // AddPreview adds a preview.
 func (b *MediaBuffer) AddPreview(p video.Preview) { b.previews.Add(p) }
 
+// Resize changes the limit in bytes; a smaller one applies with the next picture.
+func (b *MediaBuffer) Resize(bytes int) {
+	b.previews.Resize(bytes)
+	b.full.Resize(bytes)
+	b.input.mu.Lock()
+	defer b.input.mu.Unlock()
+	b.input.bytes = bytes
+}
+
 // attach sets the source of full-size pictures; nil for none.
 func (b *MediaBuffer) attach(s StillSource) {
 	b.mu.Lock()

@@ -129,7 +129,8 @@ func (l load) of(cameras []cameraLoad) load {
 	return l
 }
 
-// clipsSince returns how many clips of all cameras were due, skipped and scored since a measurement of the same cameras.
+// clipsSince returns how many clips of all cameras were due, skipped and scored since a measurement of the same
+// cameras.
 func (l load) clipsSince(before load) (due, skipped, scored uint64) {
 	for i, c := range l.cameras {
 		was := before.cameras[i]
@@ -138,8 +139,8 @@ func (l load) clipsSince(before load) (due, skipped, scored uint64) {
 	return due, skipped, scored
 }
 
-// demandOf derives the cameras' demand from two measurements of the same cameras. Pauses begin and end just after a measurement. If
-// processor time is unknown, only the number of cameras is set.
+// demandOf derives the cameras' demand from two measurements of the same cameras. Pauses begin and end just after a
+// measurement. If processor time is unknown, only the number of cameras is set.
 func demandOf(a, b load) (d demand) {
 	seconds := b.at.Sub(a.at).Seconds()
 	var read, clips, decoding, paused, discarding float64 // of cameras that were read, or paused, all the time

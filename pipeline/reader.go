@@ -64,12 +64,13 @@ func newReader(c Camera, box *mailbox, log *slog.Logger, publish *thread.Queue) 
 		r.fit = &fit{key: cal.Key, live: c.Live}
 		r.health.remark, r.health.remarkCode = c.remark()
 	}
+	r.health.setNote(alerts.StateUncalibrated, c.Uncalibrated)
 	return r, nil
 }
 
 // remark returns the remark of a camera that is live.
 func (c *Camera) remark() (string, errcode.Code) {
-	if cal := c.Threshold.Calibration; cal != nil && cal.Reference == nil && !c.AlwaysTrusted {
+	if cal := c.Threshold.Calibration; cal != nil && cal.Reference == nil && !c.AlwaysTrusted && c.Uncalibrated == "" {
 		return noReference, errcode.CalibrationNoReference
 	}
 	return "", ""

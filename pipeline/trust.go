@@ -49,7 +49,7 @@ type trustChange struct {
 // newTrust returns nil for a camera that is not checked.
 func newTrust(c *Camera) (*trust, error) {
 	cal := cmp.Or(c.Threshold.Calibration, c.Sensitivity)
-	if c.AlwaysTrusted || cal == nil || cal.Reference == nil {
+	if c.AlwaysTrusted || c.Uncalibrated != "" || cal == nil || cal.Reference == nil {
 		return nil, nil //nolint:nilnil // A camera that is not checked has no trust.
 	}
 	side := c.Model.Spec().Side

@@ -17,11 +17,11 @@ type update struct {
 	done   chan<- struct{}
 }
 
-// Update gives the camera of that name the settings of c that change between two clips: Threshold, Sensitivity,
-// Adaptive, OnAdapted, Background, AlwaysTrusted, Zones, Detector, Armed and Suspended; the rest of c is ignored. An open event
-// ends as EndReconfigured if the threshold, the calibration or the detector are different, and is found again if what it
-// shows is one by the new settings as well. With other zones or armed hours it goes on. It returns once the settings are
-// in force and the old ones are not used any more; with an error nothing has changed.
+// Update gives the camera of that name the settings of c that change between two clips: Threshold, Uncalibrated,
+// Sensitivity, Adaptive, OnAdapted, Background, AlwaysTrusted, Zones, Detector, Armed and Suspended; the rest of c is
+// ignored. An open event ends as EndReconfigured if the threshold, the calibration or the detector are different, and
+// is found again if what it shows is one by the new settings as well. With other zones or armed hours it goes on. It
+// returns once the settings are in force and the old ones are not used any more; with an error nothing has changed.
 func (e *Engine) Update(c Camera) error {
 	e.ops.Lock()
 	defer e.ops.Unlock()
@@ -55,9 +55,19 @@ func (e *Engine) Update(c Camera) error {
 	return nil
 }
 
+// Check returns the error that Add or Update would return for what the camera's calibration says.
+func (c *Camera) Check() error {
+	if err := c.checkBackground(); err != nil {
+		return err
+	}
+	_, err := newTrust(c)
+	return err
+}
+
 // takeSettings sets what Engine.Update changes.
 func (c *Camera) takeSettings(from *Camera) {
-	c.Threshold, c.Sensitivity, c.Background = from.Threshold, from.Sensitivity, from.Background
+	c.Threshold, c.Uncalibrated = from.Threshold, from.Uncalibrated
+	c.Sensitivity, c.Background = from.Sensitivity, from.Background
 	c.Adaptive, c.OnAdapted, c.AlwaysTrusted = from.Adaptive, from.OnAdapted, from.AlwaysTrusted
 	c.Zones, c.Detector, c.Armed, c.Suspended = from.Zones, from.Detector, from.Armed, from.Suspended
 }
@@ -65,13 +75,15 @@ func (c *Camera) takeSettings(from *Camera) {
 // judgedBy reports whether other settings judge a clip in another way.
 func (c *Camera) judgedBy(other *Camera) bool {
 	return c.Detector != other.Detector || c.Adaptive != other.Adaptive ||
-		!reflect.DeepEqual([]any{c.Threshold, c.Sensitivity, c.Background},
-			[]any{other.Threshold, other.Sensitivity, other.Background})
+		!reflect.DeepEqual([]any{c.Threshold, c.Uncalibrated, c.Sensitivity, c.Background},
+			[]any{other.Threshold, other.Uncalibrated, other.Sensitivity, other.Background})
 }
 
 // trustedBy reports whether other settings find out in another way whether the camera can be trusted.
 func (c *Camera) trustedBy(other *Camera) bool {
-	of := func(c *Camera) []any { return []any{c.AlwaysTrusted, c.Threshold.Calibration, c.Sensitivity} }
+	of := func(c *Camera) []any {
+		return []any{c.AlwaysTrusted, c.Threshold.Calibration, c.Uncalibrated, c.Sensitivity}
+	}
 	return !reflect.DeepEqual(of(c), of(other))
 }
 
@@ -92,7 +104,7 @@ func (r *reader) configure(u *update, checked *trust) {
 	}
 	before := r.fit
 	r.fit = nil
-	if cal := r.Threshold.Calibration; cal != nil {
+	if cal := r.Threshold.Calibration; cal != nil && r.Uncalibrated == "" {
 		r.fit = &fit{key: cal.Key, live: r.Live}
 		if before != nil {
 			r.fit.meter = before.meter // of the source, which is the same
@@ -101,6 +113,7 @@ func (r *reader) configure(u *update, checked *trust) {
 		r.health.setNote(alerts.StateSizeMismatch, "")
 		r.health.setNote(alerts.StateRateMismatch, "")
 	}
+	r.health.setNote(alerts.StateUncalibrated, r.Uncalibrated)
 	r.health.setRemark(r.remark())
 }
 

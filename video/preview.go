@@ -33,6 +33,13 @@ type Ring struct {
 	bytes int
 }
 
+// Resize changes Bytes; a smaller one applies with the next Add.
+func (r *Ring) Resize(bytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Bytes = bytes
+}
+
 // Add adds p, whose Seq must be above those before it, and drops what exceeds the bounds.
 func (r *Ring) Add(p Preview) {
 	r.mu.Lock()
