@@ -91,8 +91,8 @@ func (c *comparison) finish(i int, v *view, n float64, s [7]float64) {
 }
 
 // sharpness is the median over the cells that resemble the view of how much of the finest structure is left, relative
-// to the contrast; ok is false if there are too few.
-func (c *comparison) sharpness(v *view, fine *[numCells]float64) (x float64, ok bool) {
+// to the contrast, and the upper quartile of it; ok is false if there are too few.
+func (c *comparison) sharpness(v *view, fine *[numCells]float64) (x, upper float64, ok bool) {
 	var values [numCells]float64
 	n := 0
 	for i := range c.cells {
@@ -104,11 +104,11 @@ func (c *comparison) sharpness(v *view, fine *[numCells]float64) (x float64, ok 
 		n++
 	}
 	if n < 6 {
-		return 0, false
+		return 0, 0, false
 	}
 	sorted := values[:n]
 	slices.Sort(sorted)
-	return sorted[n/2], true
+	return sorted[n/2], sorted[3*n/4], true
 }
 
 // minFine is the mean squared Laplacian that a cell needs for its sharpness to be judged.

@@ -84,10 +84,13 @@ func (m *Monitor) examine(picture []byte) findings {
 	v.fineness(g, &m.fine, picture)
 	m.sharpness = 0
 	inverted := m.inverted()
-	if x, ok := m.match.sharpness(v.view, &m.fine); ok && inverted < 0.12 {
+	blurred := false
+	if x, upper, ok := m.match.sharpness(v.view, &m.fine); ok && inverted < 0.12 {
 		m.sharpness = x
 		if v.fine > 0.2 && (m.nearest != 0 || m.sharp >= sharpKnown) {
 			f.Sharpness = x / v.fine
+			// A lens out of focus blurs all of the picture, fog or something in front of it a part.
+			blurred = x > 0 && upper < minSharp*v.fine
 		}
 	}
 	shift := m.match.estimate(g, v.view)
@@ -109,7 +112,7 @@ func (m *Monitor) examine(picture []byte) findings {
 		default:
 			f.hold = holdPartial
 		}
-	case f.Sharpness > 0 && f.Sharpness < 0.62:
+	case blurred:
 		f.doubt, f.hold, f.ago = Defocused, holdSudden, halfWindow
 		if m.shifted(v, shift) {
 			f.doubt = Moved
@@ -126,6 +129,9 @@ func (m *Monitor) examine(picture []byte) findings {
 
 // minRagged is how ragged what is gone must be to be paint.
 const minRagged = 0.27
+
+// minSharp is the share of the usual sharpness that a picture in focus has.
+const minSharp = 0.62
 
 // minShift is the least displacement that counts, as a fraction of the side.
 const minShift = 0.0055

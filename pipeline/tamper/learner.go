@@ -242,7 +242,7 @@ func describe(g *grid, v *view, scores []comparison, all []moment) View {
 		}
 		var f [numCells]float64
 		v.fineness(g, &f, m.gray)
-		if x, ok := c.sharpness(v, &f); ok {
+		if x, _, ok := c.sharpness(v, &f); ok {
 			fine = append(fine, x)
 		}
 	}
