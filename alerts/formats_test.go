@@ -31,4 +31,5 @@ func TestFormatIsDocumented(t *testing.T) {
 	docs.CheckFields(t, "alerts.md", "Status", reflect.TypeFor[Status]())
 	docs.CheckFields(t, "alerts.md", "Storage", reflect.TypeFor[Storage]())
 	docs.CheckFields(t, "acknowledgements.md", "", reflect.TypeFor[Ack]())
+	docs.CheckFields(t, "switches.md", "", reflect.TypeFor[Switches]())
 }

@@ -66,7 +66,8 @@ func TestStateWatched(t *testing.T) {
 		StateConnecting: false, StateLive: true, StateStalled: false, StateFrozen: false, StateFailing: false,
 		StateRateMismatch: false,
 		StateSizeMismatch: false, StateNoClips: false, StateUnscorable: false, StatePausedOverload: false,
-		StateDisarmed: true, StateSnoozed: true, StateDetectionOff: true, StatePaused: false, StateEnded: false, StateFailed: false,
+		StateDisarmed: true,
+		StateSnoozed:  true, StateDetectionOff: true, StatePaused: false, StateEnded: false, StateFailed: false,
 		StateStopped: false, "of a later program": false,
 	} {
 		if got := s.Watched(); got != want {

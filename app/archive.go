@@ -95,6 +95,27 @@ func ArchiveConfig(file string) (config.Config, error) {
 	return cfg, nil
 }
 
+// ControlDir returns the data directory of the vigil to ask: that of a configuration file, or a folder, or else of the
+// default configuration if there is one, or else the default.
+func ControlDir(file, dataDir string) (string, error) {
+	switch {
+	case file != "" && dataDir != "":
+		return "", Usage(errors.New("give either -c or --data-dir, not both"))
+	case dataDir != "":
+		return dataDir, nil
+	case file == "" && exists(config.DefaultFile):
+		file = config.DefaultFile
+	}
+	if file == "" {
+		return config.Default().DataDir, nil
+	}
+	cfg, err := config.LoadParts(file, "data_dir")
+	if err != nil {
+		return "", Usage(err)
+	}
+	return cfg.DataDir, nil
+}
+
 // archiveServer is the server from which a configuration's alerts are read: the configured or the embedded one.
 func archiveServer(cfg config.Config) (broker.DialOptions, error) {
 	if cfg.NATS.URL != "" {

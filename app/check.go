@@ -89,7 +89,7 @@ func checkMQTT(ctx context.Context, cfg config.Config) error {
 		return nil
 	}
 	id, _ := instance.Read(cfg.DataDir) // "" if there is none yet
-	client, err := newMQTT(cfg, true, mqtt.NewRegistry(id), slog.New(slog.DiscardHandler))
+	client, err := newMQTT(cfg, mqtt.NewRegistry(id), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -71,11 +71,17 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 			adapted.follow(&p.cameras[i])
 		}
 	}
-	_, err = pipeline.Run(ctx, p.cameras, pipeline.Options{
-		Threads: cfg.Threads, Log: log, Publisher: sinks, Evidence: sinks.EvidenceMaker(), Summary: o.Summary,
-		ClipMemory: p.memory.Clips,
+	s := newSystem(ctx, p, sinks, log)
+	s.engine = pipeline.NewEngine(ctx, pipeline.Options{
+		Threads: cfg.Threads, Log: log, Publisher: s.monitor, Evidence: sinks.EvidenceMaker(), Summary: o.Summary,
+		ClipMemory: p.memory.Clips, OnEnded: s.onEnded,
 	})
-	adapted.close(p.cameras)
+	if err = s.open(); err == nil {
+		stop := s.serve(ctx, cfg.DataDir)
+		s.wait(ctx)
+		stop()
+	}
+	err = errors.Join(err, s.close(adapted))
 	sinks.Finish(ctx)
 	return err
 }

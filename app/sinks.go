@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vigil/alerts"
@@ -39,6 +40,7 @@ type Sinks struct {
 	*outbox.Outbox
 	remote  *broker.Conn // nil for none
 	mqtt    *mqtt.Sink   // nil for none
+	hook    bool         // there is a webhook
 	objects *evidence.Store
 	copier  *evidence.Copier // nil for none
 	maker   *evidence.Maker  // nil for none
@@ -48,6 +50,23 @@ type Sinks struct {
 	// ownMQTT is vigil's login at the embedded broker, if alerts are published to that one; the zero value if
 	// not.
 	ownMQTT broker.Login
+	// onSwitch executes commands that come over MQTT; nil while there is no system to switch.
+	onSwitch atomic.Pointer[switchFunc]
+}
+
+// switchFunc changes a camera's switches.
+type switchFunc func(ctx context.Context, camera string, change alerts.SwitchChange) error
+
+// errStarting means that a command came before the cameras are there, or after they have ended.
+var errStarting = errors.New("the cameras are not running")
+
+// command executes a command that came over MQTT.
+func (d *Sinks) command(ctx context.Context, camera string, change alerts.SwitchChange) error {
+	do := d.onSwitch.Load()
+	if do == nil {
+		return errStarting
+	}
+	return (*do)(ctx, camera, change)
 }
 
 // OpenSinks opens the outbox of the data directory with the configured sinks. An unavailable sink is not an
@@ -140,7 +159,7 @@ func (d *Sinks) connectSinks(ctx context.Context, cfg config.Config) (sinks []si
 		if err != nil {
 			return nil, err
 		}
-		sinks = append(sinks, hook)
+		sinks, d.hook = append(sinks, hook), true
 	}
 	return sinks, nil
 }
@@ -318,7 +337,7 @@ func (d *Sinks) openMQTT(cfg config.Config) error {
 		if ownBroker(cfg) {
 			cfg.MQTT.User, cfg.MQTT.Password = d.ownMQTT.User, config.NewSecret(d.ownMQTT.Password)
 		}
-		if d.mqtt, err = newMQTT(cfg, false, registry, d.log); err != nil {
+		if d.mqtt, err = newMQTT(cfg, registry, d.command, d.log); err != nil {
 			return err
 		}
 		keep = d.mqtt.Address()
@@ -338,8 +357,8 @@ func openRegistry(dataDir string) (*mqtt.Registry, error) {
 	return mqtt.OpenRegistry(dataDir, id)
 }
 
-// newMQTT connects to the broker; with probeOnly only to check that it can.
-func newMQTT(cfg config.Config, probeOnly bool, registry *mqtt.Registry, log *slog.Logger) (*mqtt.Sink, error) {
+// newMQTT connects to the broker; without onSwitch only to check that it can.
+func newMQTT(cfg config.Config, registry *mqtt.Registry, onSwitch switchFunc, log *slog.Logger) (*mqtt.Sink, error) {
 	secure, err := broker.TLS(cfg.MQTT.TLS).Config()
 	if err != nil {
 		return nil, fmt.Errorf("mqtt: %w", err)
@@ -347,7 +366,8 @@ func newMQTT(cfg config.Config, probeOnly bool, registry *mqtt.Registry, log *sl
 	return mqtt.New(mqtt.Options{
 		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Registry: registry,
 		Topic:     cfg.MQTT.Topic,
-		Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), ProbeOnly: probeOnly, Log: log,
+		Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), ProbeOnly: onSwitch == nil, OnSwitch: onSwitch,
+		Log: log,
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"vigil/alerts"
 )
 
 const (
@@ -19,8 +21,8 @@ const (
 
 // ownStreams are vigil's own streams, whose sizes make up the limit.
 var ownStreams = []string{
-	Stream, "KV_" + PositionsBucket, "KV_VIGIL_ASIDE", "KV_VIGIL_ACKS", "OBJ_VIGIL_EVIDENCE",
-	"OBJ_VIGIL_TRAINING",
+	Stream, "KV_" + PositionsBucket, "KV_VIGIL_ASIDE", "KV_VIGIL_ACKS", "KV_" + alerts.SwitchesBucket,
+	"KV_" + alerts.CamerasBucket, "OBJ_VIGIL_EVIDENCE", "OBJ_VIGIL_TRAINING",
 }
 
 // storeLimit bounds what all streams may use on the disk. It is never below what is stored already, whatever the

@@ -32,7 +32,9 @@ func startWithStreams(t *testing.T, o Options) (*Server, *Conn) {
 	}
 	publish(t, c, event("gate"))
 	js := c.JetStream()
-	for _, bucket := range []string{PositionsBucket, alerts.AcksBucket} {
+	for _, bucket := range []string{
+		PositionsBucket, alerts.AcksBucket, alerts.SwitchesBucket, alerts.CamerasBucket,
+	} {
 		if _, err := js.CreateKeyValue(alerttest.Within(t), jetstream.KeyValueConfig{Bucket: bucket}); err != nil {
 			t.Fatal(err)
 		}
@@ -116,6 +118,13 @@ var forbiddenCommands = []struct {
 	{"evidence", "$O.VIGIL_EVIDENCE.M.eA==", `{"name":"01JPB5Z7T2W4K8M3N6Q9R1S5VX/.bashrc"}`, nil},
 	{"a position", "$KV.VIGIL_OUTBOX.webhook.gate", "9999", nil},
 	{"an acknowledgement", "$KV.VIGIL_ACKS.01JPB5Z7T2W4K8M3N6Q9R1S5VX", "{}", nil},
+	{"a switch", "$KV.VIGIL_SWITCHES.gate", `{"version":1,"camera":"gate","paused":true}`, nil},
+	{"read the switches", "$JS.API.DIRECT.GET.KV_VIGIL_SWITCHES", `{"seq":1}`, nil},
+	{"look at the bucket of switches", "$JS.API.STREAM.INFO.KV_VIGIL_SWITCHES", "", nil},
+	{"clear the switches", "$JS.API.STREAM.PURGE.KV_VIGIL_SWITCHES", "", nil},
+	{"a switch over MQTT's topic", "vigil.gate.enabled.set", "OFF", nil},
+	{"a camera", "$KV.VIGIL_CAMERAS.gate", `{"name":"gate"}`, nil},
+	{"read the cameras", "$JS.API.STREAM.MSG.GET.KV_VIGIL_CAMERAS", `{"seq":1}`, nil},
 	{"read the positions", "$JS.API.DIRECT.GET.KV_VIGIL_OUTBOX", `{"seq":1}`, nil},
 	{"read a foreign stream", "$JS.API.STREAM.INFO.OTHER", "", nil},
 	{

@@ -282,6 +282,9 @@ func (o *Outbox) Drain(ctx context.Context) error {
 	return nil
 }
 
+// Messages returns the number of messages in the stream at the last check, of less than two seconds ago.
+func (o *Outbox) Messages() uint64 { return o.messageCount.Load() }
+
 // Backlog returns, by sink, the cameras with undelivered alerts.
 func (o *Outbox) Backlog() map[string][]string {
 	o.mu.Lock()

@@ -383,7 +383,8 @@ func TestPageOfFormats(t *testing.T) {
 	docs.CheckNames(t, "scores.md", eval.EventsFile, eval.EventColumns...)
 	docs.CheckNames(t, "scores.md", "Events of vigil detect", eval.DetectColumns...)
 	docs.CheckNames(t, "data-directory.md", "Streams and buckets", broker.Stream, broker.PositionsBucket,
-		outbox.AsideBucket, evidence.Bucket, alerts.AcksBucket, alerts.TrainingBucket)
+		outbox.AsideBucket, evidence.Bucket, alerts.AcksBucket, alerts.SwitchesBucket, alerts.CamerasBucket,
+		alerts.TrainingBucket)
 }
 
 // The figures of ped2-small on its card, among all others and in the evaluation are those of the README's table,

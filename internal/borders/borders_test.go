@@ -72,8 +72,9 @@ var borders = []border{
 		false,
 	},
 	{"bench", "model/... internal/...", nil, true},
+	{"app/control", "alerts geometry internal/...", []string{nats, cobra}, true},
 	{
-		"app", "config pipeline/... capture/... preprocess weights model model/kernel alerts/... video " +
+		"app", "app/control config pipeline/... capture/... preprocess weights model model/kernel alerts/... video " +
 			"geometry internal/...",
 		[]string{cobra, gorgonia},
 		false,

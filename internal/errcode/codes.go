@@ -3,6 +3,7 @@ package errcode
 // The codes.
 const (
 	CameraUnreachable          Code = "camera.unreachable"
+	CameraUnknown              Code = "camera.unknown"
 	CameraRefused              Code = "camera.refused"
 	CameraUnauthorized         Code = "camera.unauthorized"
 	CameraUnknownLogin         Code = "camera.unknown_login"
@@ -51,6 +52,7 @@ const (
 	StoreNoStream      Code = "store.no_stream"
 	StoreNoAlert       Code = "store.no_alert"
 	StoreUnreadable    Code = "store.unreadable"
+	StoreSwitches      Code = "store.switches"
 
 	SinkUnreachable     Code = "sink.unreachable"
 	SinkUnauthorized    Code = "sink.unauthorized"
@@ -66,6 +68,7 @@ const (
 	SinkNotOurs         Code = "sink.not_ours"
 	SinkLostAside       Code = "sink.lost_aside"
 	SinkQueue           Code = "sink.queue"
+	SinkCommand         Code = "sink.command"
 
 	WeightsNotReadable  Code = "weights.not_readable"
 	WeightsWrongKind    Code = "weights.wrong_kind"
@@ -93,5 +96,6 @@ const (
 	BuildNoOpenCV Code = "build.no_opencv"
 
 	ServerClient    Code = "server.client"
+	ServerControl   Code = "server.control"
 	ServerUnstopped Code = "server.unstopped"
 )

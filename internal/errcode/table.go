@@ -9,6 +9,11 @@ var table = []Entry{
 			"try the address with another player.",
 	},
 	{
+		Code: CameraUnknown, Title: "There is no such camera",
+		Cause:  "The vigil that runs has no camera of this name, and no switches of one are stored.",
+		Remedy: "Look the names up with 'vigil camera list'; -c or --data-dir selects another vigil.",
+	},
+	{
 		Code: CameraRefused, Title: "The camera refuses the stream",
 		Cause: "The server answered and refuses: it does not allow this user the stream, or it answers with " +
 			"another error status.",
@@ -272,6 +277,12 @@ var table = []Entry{
 		Remedy: "Check the disk, then 'vigil store check'.",
 	},
 	{
+		Code: StoreSwitches, Title: "Switches of a camera cannot be read or stored",
+		Cause: "An entry of the bucket of switches is damaged or of another version and is ignored: the camera runs " +
+			"as configured. Or a change could not be written, and does not count.",
+		Remedy: "Set the switch again ('vigil camera pause' and so on), which replaces the entry; check the disk.",
+	},
+	{
 		Code: SinkUnreachable, Title: "The other side cannot be reached",
 		Cause: "Nothing answers at the address of nats.url, mqtt.url or webhook.url, or the connection broke.",
 		Remedy: "Start the server, correct the address, check firewall and name. Alerts wait and are delivered " +
@@ -349,6 +360,12 @@ var table = []Entry{
 		Code: SinkQueue, Title: "An alert was not stored before vigil ended",
 		Cause:  "The queue of alerts could not be emptied in the time that vigil had to stop.",
 		Remedy: "Check what the store waited for in the lines before; give the service more time to stop.",
+	},
+	{
+		Code: SinkCommand, Title: "A command over MQTT was ignored",
+		Cause: "A message to a camera's enabled/set or snooze/set is not a valid command, is retained, names a " +
+			"camera that is not configured, or too many came.",
+		Remedy: "Publish ON or OFF, or minutes, without the retain flag; find the client that publishes there.",
 	},
 	{
 		Code: WeightsNotReadable, Title: "The weights cannot be read",
@@ -461,6 +478,12 @@ var table = []Entry{
 			"reports a problem.",
 		Remedy: "Read the line; give that program an account with the rights that it needs " +
 			"(nats.embedded.accounts).",
+	},
+	{
+		Code: ServerControl, Title: "The control socket cannot be used",
+		Cause: "control.sock in data_dir could not be opened, so 'vigil status' and 'vigil camera' do not reach this " +
+			"vigil; the cameras are monitored all the same.",
+		Remedy: "Act on the error: a shorter path of data_dir, its owner or its rights; then start vigil again.",
 	},
 	{
 		Code: ServerUnstopped, Title: "A part did not end in time",

@@ -98,6 +98,9 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 	if !w.opts.ProbeOnly {
 		err := w.watchAvailability(c, denied)
 		if err == nil {
+			err = w.commands.subscribe(c)
+		}
+		if err == nil {
 			err = w.publishRetained(w.ctx, c, published)
 		}
 		if err != nil {
@@ -112,6 +115,8 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 	short = true
 	stable := time.NewTimer(stableAfter)
 	defer stable.Stop()
+	minute := time.NewTicker(snoozeStep)
+	defer minute.Stop()
 	for {
 		select {
 		case <-c.connLost:
@@ -123,6 +128,11 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 			}
 			*tried, short = newAttempts(), false
 		case <-w.changed:
+			if err := w.publishHealth(w.ctx, c, published); err != nil && w.ctx.Err() == nil {
+				c.drop(err)
+				return short, err
+			}
+		case <-minute.C: // what is left of a snooze changes
 			if err := w.publishHealth(w.ctx, c, published); err != nil && w.ctx.Err() == nil {
 				c.drop(err)
 				return short, err
@@ -169,7 +179,7 @@ func (w *Sink) watchAvailability(c *connection, denied chan<- struct{}) error {
 	return c.cause()
 }
 
-// publishHealth publishes changes of the cameras' availability.
+// publishHealth publishes changes of the cameras' availability and switches; published has what each topic has.
 func (w *Sink) publishHealth(ctx context.Context, c *connection, published map[string]string) error {
 	if w.opts.ProbeOnly {
 		return nil
@@ -178,14 +188,17 @@ func (w *Sink) publishHealth(ctx context.Context, c *connection, published map[s
 	health := maps.Clone(w.health)
 	w.mu.Unlock()
 	for _, camera := range w.opts.Cameras {
-		text := availability(health[camera])
-		if published[camera] == text {
-			continue
+		changing := append(w.switchStates(camera, time.Now()),
+			retained{topic: w.topic(camera, "availability"), text: availability(health[camera])})
+		for _, m := range changing {
+			if m.unknown || published[m.topic] == m.text {
+				continue
+			}
+			if err := c.publish(ctx, m.topic, []byte(m.text), true); err != nil {
+				return err
+			}
+			published[m.topic] = m.text
 		}
-		if err := c.publish(ctx, w.topic(camera, "availability"), []byte(text), true); err != nil {
-			return err
-		}
-		published[camera] = text
 	}
 	return nil
 }

@@ -52,7 +52,8 @@ func stateOf(a alerts.Alert) retainedState {
 	return retainedState{state, string(text)}
 }
 
-// discovery returns the messages that announce a camera to Home Assistant: its event state and its severity.
+// discovery returns the messages that announce a camera to Home Assistant: its event state, its severity and its
+// switches.
 func (w *Sink) discovery(camera string) ([]retained, error) {
 	if w.opts.Discovery == "" {
 		return nil, nil
@@ -88,7 +89,36 @@ func (w *Sink) discovery(camera string) ([]retained, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, retained{w.opts.Discovery + "/" + entity.path, string(text)})
+		all = append(all, retained{topic: w.opts.Discovery + "/" + entity.path, text: string(text)})
+	}
+	if w.commands == nil {
+		return all, nil
+	}
+	// A paused camera is unavailable, and its switches are what makes it available again.
+	delete(common, "json_attributes_topic")
+	common["availability"] = []any{map[string]string{"topic": w.topic("availability")}}
+	for _, entity := range []struct {
+		path string
+		own  map[string]any
+	}{
+		{"switch/" + node + "/enabled/config", map[string]any{
+			"name": "Enabled", "unique_id": node + "_enabled", "icon": "mdi:cctv", "entity_category": "config",
+			"state_topic": w.topic(camera, "enabled"), "command_topic": w.topic(camera, "enabled", "set"),
+			"payload_on": switchOn, "payload_off": switchOff,
+		}},
+		{"number/" + node + "/snooze/config", map[string]any{
+			"name": "Snooze", "unique_id": node + "_snooze", "icon": "mdi:alarm-snooze", "entity_category": "config",
+			"state_topic": w.topic(camera, "snooze"), "command_topic": w.topic(camera, "snooze", "set"),
+			"value_template": "{{ 0 if value == '" + switchOff + "' else value }}",
+			"min":            0, "max": maxSnoozeMinutes, "step": 1, "mode": "box", "unit_of_measurement": "min",
+		}},
+	} {
+		maps.Copy(entity.own, common)
+		text, err := json.Marshal(entity.own)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, retained{topic: w.opts.Discovery + "/" + entity.path, text: string(text)})
 	}
 	return all, nil
 }

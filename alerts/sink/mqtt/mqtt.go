@@ -2,9 +2,11 @@
 //
 // An alert of the outbox goes in and is published at QoS 1, as the unchanged CloudEvent, to
 // TOPIC/events/<camera>/<phase>. For switches, TOPIC/<camera>/state is ON during an event, with its properties in
-// TOPIC/<camera>/attributes, and TOPIC/availability is the last will. The invariants: an alert counts as delivered when
-// the broker has acknowledged it and the state; the retained messages at the broker are of configured cameras, and all
-// others that this installation ever left there are deleted; no credential reaches an error.
+// TOPIC/<camera>/attributes, and TOPIC/availability is the last will. With Options.OnSwitch, commands come in at
+// TOPIC/<camera>/enabled/set and TOPIC/<camera>/snooze/set. The invariants: an alert counts as delivered when the
+// broker has acknowledged it and the state; the retained messages at the broker are of configured cameras, and all
+// others that this installation ever left there are deleted; a command that is not valid, is retained or comes too
+// often changes nothing; no credential reaches an error.
 package mqtt
 
 import (
@@ -37,6 +39,10 @@ type Options struct {
 	// Discovery is Home Assistant's prefix; empty announces nothing.
 	Discovery string
 	Cameras   []string
+	// OnSwitch, if set, makes the sink accept commands at TOPIC/<camera>/enabled/set and TOPIC/<camera>/snooze/set, and
+	// is called with each valid one, one at a time. It must not call the sink's methods while it holds a lock that
+	// Switches needs.
+	OnSwitch func(ctx context.Context, camera string, change alerts.SwitchChange) error
 	// ProbeOnly connects to check the connection and publishes nothing. It uses its own client id, since a broker
 	// disconnects a client when another one connects with the same id.
 	ProbeOnly bool
@@ -60,7 +66,7 @@ type Sink struct {
 	ctx               context.Context //nolint:containedctx // of the goroutine that Close ends
 	stop              context.CancelFunc
 	work              sync.WaitGroup
-	changed           chan struct{} // capacity 1: the health of a camera changed
+	changed           chan struct{} // capacity 1: the health or the switches of a camera changed
 	suspects          suspects
 	subscribeFailures int // used by connectLoop only: number of failed subscriptions
 
@@ -70,6 +76,8 @@ type Sink struct {
 	lastErr        error                    // why it is disconnected
 	retainedStates map[string]retainedState // of each camera
 	health         map[string]alerts.State  // of each camera
+	switches       map[string]alerts.Switches
+	commands       *commands // nil without Options.OnSwitch
 }
 
 // New checks the options and starts to connect. An unreachable broker is not an error.
@@ -85,7 +93,8 @@ func New(o Options) (*Sink, error) {
 		opts: o, log: o.Log, address: u.Scheme + "://" + u.Host, clientID: o.Registry.clientID(o.Topic),
 		changed:        make(chan struct{}, 1),
 		retainedStates: map[string]retainedState{}, health: map[string]alerts.State{},
-		lastErr: errors.New("not connected yet"),
+		switches: map[string]alerts.Switches{},
+		lastErr:  errors.New("not connected yet"),
 	}
 	if o.ProbeOnly {
 		w.clientID += "-check"
@@ -97,6 +106,10 @@ func New(o Options) (*Sink, error) {
 		w.retainedStates[camera] = retainedState{"OFF", "{}"}
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
+	if o.OnSwitch != nil && !o.ProbeOnly {
+		w.commands = newCommands(w)
+		w.work.Go(w.commands.run)
+	}
 	w.work.Go(w.connectLoop)
 	return w, nil
 }
@@ -124,6 +137,12 @@ func (w *Sink) setCurrent(c *connection, why error) {
 	w.conn, w.lastErr = c, why
 	w.mu.Unlock()
 	w.connChange.Notify()
+}
+
+// Connected returns nil while there is a connection, else the reason why there is none, without credentials.
+func (w *Sink) Connected() error {
+	_, err := w.current()
+	return err
 }
 
 // Check waits for a connection, or returns the reason why there is none when ctx ends.
@@ -183,6 +202,19 @@ func (w *Sink) Status(s alerts.Status) {
 	w.mu.Lock()
 	w.health[s.Camera] = s.State
 	w.mu.Unlock()
+	w.notifyChanged()
+}
+
+// Switches sets the switches of a camera, which are published as Status is. Until the first call the camera's topics
+// stay as they are, so that a restart does not seem to switch it.
+func (w *Sink) Switches(s alerts.Switches) {
+	w.mu.Lock()
+	w.switches[s.Camera] = s
+	w.mu.Unlock()
+	w.notifyChanged()
+}
+
+func (w *Sink) notifyChanged() {
 	select {
 	case w.changed <- struct{}{}:
 	default:

@@ -21,11 +21,14 @@ import (
 const searchTimeout = 5 * time.Second
 
 // retained is a retained message.
-type retained struct{ topic, text string }
+type retained struct {
+	topic, text string
+	unknown     bool // what it says is not known yet: the topic stays as it is
+}
 
 // publishRetained publishes the current state after each connection, since a broker may have restarted without its
 // data, and deletes stale retained messages: of cameras that are no longer configured, other topics, other names. It
-// records in published the availability of each camera.
+// records in published what publishHealth changes, by topic.
 func (w *Sink) publishRetained(ctx context.Context, c *connection, published map[string]string) error {
 	wanted, err := w.wanted(published)
 	if err != nil {
@@ -49,6 +52,9 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, published map
 		}
 	}
 	for _, m := range wanted {
+		if m.unknown {
+			continue
+		}
 		if err := c.publish(ctx, m.topic, []byte(m.text), true); err != nil {
 			return err
 		}
@@ -83,13 +89,19 @@ func (w *Sink) wanted(published map[string]string) ([]retained, error) {
 		if err != nil {
 			return nil, err
 		}
-		published[camera] = availability(health[camera])
+		changing := append(w.switchStates(camera, time.Now()),
+			retained{topic: w.topic(camera, "availability"), text: availability(health[camera])})
+		for _, m := range changing {
+			if !m.unknown {
+				published[m.topic] = m.text
+			}
+		}
 		all = append(append(all, found...),
-			retained{w.topic(camera, "attributes"), states[camera].attributes},
-			retained{w.topic(camera, "state"), states[camera].state},
-			retained{w.topic(camera, "availability"), published[camera]})
+			retained{topic: w.topic(camera, "attributes"), text: states[camera].attributes},
+			retained{topic: w.topic(camera, "state"), text: states[camera].state})
+		all = append(all, changing...)
 	}
-	return append(all, retained{w.topic("availability"), Online}), nil
+	return append(all, retained{topic: w.topic("availability"), text: Online}), nil
 }
 
 // findOldTopics finds the announcements of a version before the Registry: its names were made of the topic's last part.

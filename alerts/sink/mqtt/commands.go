@@ -1,0 +1,240 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"vigil/alerts"
+	"vigil/internal/errcode"
+)
+
+// Payloads of the topics of switches.
+const (
+	switchOn  = "ON"
+	switchOff = "OFF"
+)
+
+const (
+	// maxSnoozeMinutes bounds a snooze over MQTT: a week.
+	maxSnoozeMinutes = 7 * 24 * 60
+	// maxCommandBytes bounds the payload of a command.
+	maxCommandBytes = 16
+	// snoozeStep is the unit of what is left of a snooze.
+	snoozeStep = time.Minute
+
+	// commandQueue is how many commands may wait: more are ignored. commandBurst commands of one camera may come at
+	// once, and one more every commandEvery.
+	commandQueue = 16
+	commandBurst = 10
+	commandEvery = 2 * time.Second
+	// ignoredEvery is the shortest interval of log lines about ignored commands.
+	ignoredEvery = 10 * time.Second
+)
+
+// command is one that was received.
+type command struct {
+	camera string
+	change alerts.SwitchChange
+}
+
+// commands receives commands. What comes from a broker may come from anybody: it counts only if it is valid, about a
+// configured camera, new (not retained) and not too frequent.
+type commands struct {
+	sink  *Sink
+	queue chan command
+	now   func() time.Time
+
+	mu      sync.Mutex
+	budgets map[string]*budget // by configured camera
+	// ignored counts ignored commands since the latest log line about them, at logged.
+	ignored  int
+	loggedAt time.Time
+}
+
+// budget is a bucket of tokens.
+type budget struct {
+	tokens float64
+	at     time.Time
+}
+
+func newCommands(w *Sink) *commands {
+	return &commands{
+		sink: w, queue: make(chan command, commandQueue), now: time.Now, budgets: map[string]*budget{},
+	}
+}
+
+// run executes commands until Close.
+func (c *commands) run() {
+	for {
+		select {
+		case <-c.sink.ctx.Done():
+			return
+		case next := <-c.queue:
+			if err := c.sink.opts.OnSwitch(c.sink.ctx, next.camera, next.change); err != nil &&
+				!errors.Is(err, context.Canceled) {
+				c.sink.log.Warn("a command over MQTT failed", "camera", next.camera, "change", next.change.Action,
+					"error", errcode.SinkCommand.Default(err))
+			}
+		}
+	}
+}
+
+// subscribe subscribes to the commands. Without the right to subscribe there are none; it returns an error only if the
+// connection has ended.
+func (c *commands) subscribe(conn *connection) error {
+	if c == nil || c.sink.subscribeFailures >= maxSubscribeFailures {
+		return nil
+	}
+	filters := map[string]byte{c.sink.topic("+", "enabled", "set"): qos, c.sink.topic("+", "snooze", "set"): qos}
+	err := conn.acknowledged(c.sink.ctx, conn.client.SubscribeMultiple(filters, func(_ paho.Client, m paho.Message) {
+		c.receive(m.Topic(), m.Payload(), m.Retained())
+	}))
+	if err != nil && c.sink.ctx.Err() == nil {
+		c.sink.subscribeFailures++
+		c.sink.log.Warn("MQTT: cameras cannot be switched over this broker, which does not permit to subscribe",
+			"topic", c.sink.topic("+", "+", "set"), "error", errcode.SinkNotAllowed.Default(c.sink.describe(err)))
+	}
+	return conn.cause()
+}
+
+// receive checks a message and queues its command. It does not block.
+func (c *commands) receive(topic string, payload []byte, retained bool) {
+	next, err := c.parse(topic, payload, retained)
+	if err == nil && !c.allow(next.camera) {
+		err = errors.New("too many commands come for this camera")
+	}
+	if err == nil {
+		select {
+		case c.queue <- next:
+			return
+		default:
+			err = errors.New("too many commands wait")
+		}
+	}
+	c.ignore(topic, err)
+}
+
+// parse reads a command. Its errors do not quote the payload.
+func (c *commands) parse(topic string, payload []byte, retained bool) (next command, err error) {
+	rest, _ := strings.CutPrefix(topic, c.sink.opts.Topic+"/")
+	parts := strings.Split(rest, "/")
+	if len(parts) != 3 || parts[1] != "enabled" && parts[1] != "snooze" || parts[2] != "set" {
+		return next, errors.New("this is not the topic of a switch")
+	}
+	next.camera = parts[0]
+	switch {
+	case !slices.Contains(c.sink.opts.Cameras, next.camera):
+		return next, errors.New("no camera of this name is configured")
+	case retained:
+		return next, errors.New("it is retained, so it may be old: publish commands without the retain flag")
+	case len(payload) > maxCommandBytes:
+		return next, fmt.Errorf("it has %d bytes, at most %d are allowed", len(payload), maxCommandBytes)
+	}
+	text := string(payload)
+	switch {
+	case parts[1] == "enabled" && text == switchOn:
+		next.change.Action = alerts.ActionResume
+	case parts[1] == "enabled" && text == switchOff:
+		next.change.Action = alerts.ActionPause
+	case parts[1] == "enabled":
+		return next, errors.New("it must be ON or OFF")
+	case text == switchOff:
+		next.change.Action = alerts.ActionSnoozeOff
+	default:
+		minutes, err := parseMinutes(text)
+		switch {
+		case err != nil:
+			return next, err
+		case minutes == 0:
+			next.change.Action = alerts.ActionSnoozeOff
+		default:
+			next.change = alerts.SwitchChange{
+				Action: alerts.ActionSnooze, Until: c.now().Add(time.Duration(minutes) * time.Minute),
+			}
+		}
+	}
+	return next, nil
+}
+
+// parseMinutes reads whole minutes. Home Assistant may write them as 30.0.
+func parseMinutes(text string) (int, error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseUint(whole, 10, 16)
+	if err != nil || strings.Trim(fraction, "0") != "" || n > maxSnoozeMinutes {
+		return 0, fmt.Errorf("it must be whole minutes, at most %d, or OFF", maxSnoozeMinutes)
+	}
+	return int(n), nil
+}
+
+// allow takes a token of a configured camera.
+func (c *commands) allow(camera string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	b := c.budgets[camera]
+	if b == nil {
+		b = &budget{commandBurst, now}
+		c.budgets[camera] = b
+	}
+	if passed := now.Sub(b.at); passed > 0 {
+		b.tokens = min(commandBurst, b.tokens+float64(passed)/float64(commandEvery))
+		b.at = now
+	}
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}
+
+// maxTopicShown bounds a topic in the log.
+const maxTopicShown = 100
+
+// ignore logs an ignored command, and the number of those since the latest line.
+func (c *commands) ignore(topic string, why error) {
+	c.mu.Lock()
+	now := c.now()
+	if !c.loggedAt.IsZero() && now.Sub(c.loggedAt) < ignoredEvery {
+		c.ignored++
+		c.mu.Unlock()
+		return
+	}
+	others := c.ignored
+	c.ignored, c.loggedAt = 0, now
+	c.mu.Unlock()
+	if len(topic) > maxTopicShown {
+		topic = topic[:maxTopicShown] + "..."
+	}
+	c.sink.log.Log(c.sink.ctx, slog.LevelWarn, "a command over MQTT is ignored", "topic", topic, "reason", why.Error(),
+		"ignored_before", others, errcode.Key, errcode.SinkCommand)
+}
+
+// switchStates are the retained topics of a camera's switches; none without Options.OnSwitch.
+func (w *Sink) switchStates(camera string, now time.Time) []retained {
+	if w.commands == nil {
+		return nil
+	}
+	w.mu.Lock()
+	set, known := w.switches[camera]
+	w.mu.Unlock()
+	s := set.Active(now)
+	enabled, snooze := switchOn, switchOff
+	if s.Paused {
+		enabled = switchOff
+	}
+	if s.SnoozedUntil != nil {
+		snooze = strconv.FormatInt(int64((s.SnoozedUntil.Sub(now)+snoozeStep-1)/snoozeStep), 10)
+	}
+	return []retained{
+		{w.topic(camera, "enabled"), enabled, !known}, {w.topic(camera, "snooze"), snooze, !known},
+	}
+}

@@ -1,0 +1,204 @@
+package control
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"vigil/internal/terminal"
+)
+
+// ParseUntil reads a time of day, which is the next one, or a day and a time, all local, or a time in RFC 3339.
+func ParseUntil(text string, now time.Time) (time.Time, error) {
+	if clock, err := time.ParseInLocation("15:04", text, now.Location()); err == nil {
+		at := time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), 0, 0, now.Location())
+		if !at.After(now) {
+			at = time.Date(now.Year(), now.Month(), now.Day()+1, clock.Hour(), clock.Minute(), 0, 0, now.Location())
+		}
+		return at, nil
+	}
+	for _, form := range []string{"2006-01-02T15:04", "2006-01-02 15:04", time.RFC3339} {
+		if at, err := time.ParseInLocation(form, text, now.Location()); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("until is %q: must be a time such as 18:00, 2026-11-30T18:00 or "+
+		"2026-11-30T18:00:00Z", text)
+}
+
+// Print writes the status for people.
+func (s Status) Print(w io.Writer) error {
+	fmt.Fprintf(w, "vigil %s, up %s, store %s with %d messages\n\n", terminal.Printable(s.Version),
+		duration(time.Duration(s.UptimeSeconds)*time.Second), size(s.Store.Bytes), s.Store.Alerts)
+	if err := (Cameras{s.Cameras}).Print(w); err != nil {
+		return err
+	}
+	if len(s.Sinks) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	t := newTable(w, "SINK", "STATE", "UNDELIVERED", "WHY")
+	for _, sink := range s.Sinks {
+		state := "-"
+		if sink.Connected != nil {
+			state = map[bool]string{true: "connected", false: "not connected"}[*sink.Connected]
+		}
+		behind := "none"
+		if len(sink.Behind) > 0 {
+			behind = strings.Join(sink.Behind, ", ")
+		}
+		t.row(sink.Name, state, behind, sink.Error)
+	}
+	return t.flush()
+}
+
+// Print writes the cameras for people.
+func (c Cameras) Print(w io.Writer) error {
+	t := newTable(w, "CAMERA", "STATE", "SINCE", "FPS", "SCORED", "SKIPPED", "EVENTS", "REGULARITY", "SWITCHES", "WHY")
+	for _, one := range c.Cameras {
+		if !one.Configured {
+			t.row(one.Name, "not configured", "-", "-", "-", "-", "-", "-", one.Switches.String(), "")
+			continue
+		}
+		t.row(one.Name, string(one.State), localTime(one.Since), fmt.Sprintf("%.1f", one.FramesPerSecond),
+			number(one.ClipsScored), number(one.ClipsSkipped), number(one.Events), measured(one.Regularity, "%.2f"),
+			one.Switches.String(), one.Detail)
+	}
+	return t.flush()
+}
+
+// Print writes a camera for people.
+func (c Camera) Print(w io.Writer) error {
+	t := newTable(w)
+	t.row("camera", c.Name)
+	if c.Configured {
+		t.row("source", c.Source)
+		t.row("state", string(c.State))
+		t.row("since", localTime(c.Since))
+		if c.Detail != "" {
+			t.row("why", c.Detail)
+		}
+		if c.Code != "" {
+			t.row("code", c.Code)
+		}
+		t.row("frames", fmt.Sprintf("%d, %.1f a second, %d missing", c.Frames, c.FramesPerSecond, c.Missing))
+		t.row("clips", fmt.Sprintf("%d scored, %d skipped", c.ClipsScored, c.ClipsSkipped))
+		t.row("events", fmt.Sprintf("%d, %d held", c.Events, c.AlertsHeld))
+		t.row("regularity", measured(c.Regularity, "%.3f"))
+		t.row("error", measured(c.Error, "%.4g"))
+		t.row("threshold", measured(c.Threshold, "%.4g"))
+	} else {
+		t.row("state", "not configured")
+	}
+	t.row("switches", c.Switches.String())
+	for _, change := range c.Changes {
+		t.row("changed", fmt.Sprintf("%s  %s (%s)", localTime(&change.At), change.Change, change.By))
+	}
+	return t.flush()
+}
+
+// String describes the switches in a few words; "-" if none is set.
+func (s Switches) String() string {
+	var all []string
+	switch {
+	case s.PausedUntil != nil:
+		all = append(all, "paused until "+localTime(s.PausedUntil))
+	case s.Paused:
+		all = append(all, "paused")
+	}
+	if s.SnoozedUntil != nil {
+		all = append(all, "snoozed until "+localTime(s.SnoozedUntil))
+	}
+	if s.DetectionOff {
+		all = append(all, "detection off")
+	}
+	if len(all) == 0 {
+		return "-"
+	}
+	return strings.Join(all, ", ")
+}
+
+// Changed is a camera after a change of its switches.
+type Changed Camera
+
+// Print writes what the switches are now, in a line.
+func (c Changed) Print(w io.Writer) error {
+	text := c.Switches.String()
+	if text == "-" {
+		text = "monitored as configured"
+	}
+	if !c.Configured {
+		text += " (not configured)"
+	}
+	_, err := fmt.Fprintf(w, "%s: %s\n", terminal.Printable(c.Name), text)
+	return err
+}
+
+// table writes aligned columns without trailing spaces.
+type table struct {
+	to  io.Writer
+	b   strings.Builder
+	tab *tabwriter.Writer
+}
+
+func newTable(w io.Writer, header ...string) *table {
+	t := &table{to: w}
+	t.tab = tabwriter.NewWriter(&t.b, 0, 0, 2, ' ', 0)
+	if len(header) > 0 {
+		t.row(header...)
+	}
+	return t
+}
+
+func (t *table) row(cells ...string) {
+	for i, c := range cells {
+		cells[i] = terminal.Printable(c)
+	}
+	fmt.Fprintln(t.tab, strings.Join(cells, "\t"))
+}
+
+func (t *table) flush() error {
+	if err := t.tab.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(t.b.String()) {
+		if _, err := fmt.Fprintln(t.to, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func localTime(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.Local().Format(time.DateTime)
+}
+
+func number(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func measured(v *float64, form string) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprintf(form, *v)
+}
+
+// duration rounds to what people read.
+func duration(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}
+
+func size(bytes uint64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }

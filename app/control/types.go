@@ -1,0 +1,126 @@
+// Package control is the interface by which other programs ask a running vigil how it is and set its switches: HTTP
+// with JSON, over a Unix socket in the data directory.
+//
+// A System goes in; Handler answers requests from it, Listen makes the socket, and Client is the other end. The
+// invariants: only the user that vigil runs as reaches the socket; a request that is not valid changes nothing; and no
+// answer has a password in it, since sources are redacted and configurations are not part of it.
+package control
+
+import (
+	"context"
+	"time"
+
+	"vigil/alerts"
+	"vigil/internal/errcode"
+)
+
+// System is what Handler serves.
+type System interface {
+	// Status returns the state of everything.
+	Status(ctx context.Context) Status
+	// Camera returns a camera with its latest changes; ErrNoCamera if neither the configuration nor a switch names it.
+	Camera(ctx context.Context, name string) (Camera, error)
+	// Switch changes a camera's switches for by, and returns the camera. Its errors are ErrNoCamera, an Invalid, or
+	// say why the change could not be stored; then nothing has changed.
+	Switch(ctx context.Context, name string, change alerts.SwitchChange, by string) (Camera, error)
+}
+
+// ErrNoCamera means that there is no camera of that name.
+var ErrNoCamera = errcode.CameraUnknown.New("there is no such camera")
+
+// Invalid is an error of the request.
+type Invalid struct{ Err error }
+
+func (e Invalid) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error itself.
+func (e Invalid) Unwrap() error { return e.Err }
+
+// Status is the state of a running vigil.
+type Status struct {
+	Version       string    `json:"version"`
+	Started       time.Time `json:"started"`
+	UptimeSeconds float64   `json:"uptime_seconds"`
+	Cameras       []Camera  `json:"cameras"`
+	Sinks         []Sink    `json:"sinks"`
+	Store         Store     `json:"store"`
+}
+
+// Camera is the state of a camera.
+type Camera struct {
+	Name       string `json:"name"`
+	Configured bool   `json:"configured"`       // false for one of which only switches are stored
+	Source     string `json:"source,omitempty"` // redacted
+	// State is empty for a camera that is not configured. Since is its start, Detail the reason, and Code that of
+	// Detail in the catalogue of errors.
+	State  alerts.State `json:"state,omitempty"`
+	Since  *time.Time   `json:"since,omitempty"`
+	Detail string       `json:"detail,omitempty"`
+	Code   string       `json:"code,omitempty"`
+	// FramesPerSecond is of the last seconds.
+	FramesPerSecond float64 `json:"frames_per_second"`
+	Frames          uint64  `json:"frames"`  // read since the camera was added
+	Missing         uint64  `json:"missing"` // left out by the source
+	ClipsScored     uint64  `json:"clips_scored"`
+	ClipsSkipped    uint64  `json:"clips_skipped"` // for overload
+	Events          uint64  `json:"events"`        // started
+	AlertsHeld      uint64  `json:"alerts_held"`
+	// Regularity is that of the latest clip, and Error its raw error; Threshold is the error at regularity 0.5. They
+	// are absent while they are unknown.
+	Regularity *float64 `json:"regularity,omitempty"`
+	Error      *float64 `json:"error,omitempty"`
+	Threshold  *float64 `json:"threshold,omitempty"`
+	Switches   Switches `json:"switches"`
+	// Changes are the latest changes of the switches, the newest last; only of a single camera.
+	Changes []Change `json:"changes,omitempty"`
+}
+
+// Switches are a camera's switches; all are false for a camera that is monitored as configured.
+type Switches struct {
+	Paused       bool       `json:"paused"`
+	PausedUntil  *time.Time `json:"paused_until,omitempty"`
+	SnoozedUntil *time.Time `json:"snoozed_until,omitempty"`
+	DetectionOff bool       `json:"detection_off"`
+}
+
+// Change is a change of switches.
+type Change struct {
+	Change string    `json:"change"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+}
+
+// Sink is the state of a sink.
+type Sink struct {
+	Name string `json:"name"`
+	// Connected is absent for a sink without a connection of its own, such as a webhook.
+	Connected *bool  `json:"connected,omitempty"`
+	Error     string `json:"error,omitempty"` // why it is not connected
+	// Behind are the cameras with alerts that are not delivered yet.
+	Behind []string `json:"behind"`
+}
+
+// Store is the state of the store of alerts.
+type Store struct {
+	Bytes  uint64 `json:"bytes"`  // of all streams on the disk
+	Alerts uint64 `json:"alerts"` // messages that are stored
+}
+
+// Cameras is a list of cameras.
+type Cameras struct {
+	Cameras []Camera `json:"cameras"`
+}
+
+// ChangeRequest asks for a change of switches. Until and For are for pause and snooze: one of them, or none for a pause
+// without an end.
+type ChangeRequest struct {
+	Action alerts.SwitchAction `json:"action"`
+	Until  *time.Time          `json:"until,omitempty"`
+	For    string              `json:"for,omitempty"` // as 90s, 30m or 2h
+}
+
+// Failure is the answer to a request that failed.
+type Failure struct {
+	Error string `json:"error"`
+	Code  string `json:"code,omitempty"` // in the catalogue of errors
+}

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"vigil/alerts"
+	"vigil/app/control"
+	"vigil/internal/version"
+	"vigil/pipeline"
+)
+
+// storeTimeout bounds asking the server for the size of the store.
+const storeTimeout = 2 * time.Second
+
+// Status implements control.System.
+func (s *system) Status(ctx context.Context) control.Status {
+	now := time.Now()
+	status := control.Status{
+		Version: versionText(), Started: s.started.UTC(), UptimeSeconds: math.Round(now.Sub(s.started).Seconds()),
+		Cameras: s.all(), Sinks: s.sinks.states(), Store: s.sinks.storeState(ctx),
+	}
+	return status
+}
+
+// versionText is the version and the commit of this program.
+func versionText() string {
+	v := version.Of()
+	if v.Commit == "" {
+		return v.Version
+	}
+	return v.Version + " " + v.Commit
+}
+
+// all returns the configured cameras in their order, and then those of which only switches are stored.
+func (s *system) all() []control.Camera {
+	all := []control.Camera{}
+	stats := s.engine.Stats()
+	configured := s.watched()
+	for _, c := range configured {
+		all = append(all, s.camera(c, stats))
+	}
+	for _, set := range s.switches.all() {
+		if !slices.ContainsFunc(configured, func(c watched) bool { return c.config.Name == set.Camera }) {
+			all = append(all, control.Camera{Name: set.Camera, Switches: switchesOf(set)})
+		}
+	}
+	return all
+}
+
+func (s *system) camera(c watched, stats []pipeline.Stats) control.Camera {
+	out := control.Camera{
+		Name: c.config.Name, Configured: true, Source: c.config.Source.String(),
+		Switches: switchesOf(s.switches.get(c.config.Name)),
+	}
+	s.monitor.mu.Lock()
+	defer s.monitor.mu.Unlock()
+	o := s.monitor.of(c.config.Name)
+	counts := o.last
+	if i := slices.IndexFunc(stats, func(s pipeline.Stats) bool { return s.Camera == c.config.Name }); i >= 0 {
+		counts = stats[i]
+	}
+	out.State, out.Detail, out.Code = o.status.State, o.status.Detail, o.status.Code
+	if out.State == "" {
+		out.State = alerts.StateConnecting
+	}
+	if !o.status.Wall.IsZero() {
+		since := o.status.Wall.UTC()
+		out.Since = &since
+	}
+	out.FramesPerSecond = math.Round(10*o.rate(time.Now(), counts.Frames)) / 10
+	out.Frames, out.Missing, out.ClipsScored, out.ClipsSkipped = counts.Frames, counts.Missing, counts.Scored,
+		counts.Skipped
+	out.Events, out.AlertsHeld = counts.Events, counts.Held
+	if o.score != nil && out.State.Watched() {
+		measured := o.score.Error
+		out.Error, out.Regularity = &measured, o.score.Regularity
+	}
+	if scales := c.camera.Threshold.Scales(); len(scales) > 0 {
+		theta := scales[0].Theta
+		out.Threshold = &theta
+	}
+	return out
+}
+
+// Camera implements control.System.
+func (s *system) Camera(ctx context.Context, name string) (control.Camera, error) {
+	all := s.all()
+	i := slices.IndexFunc(all, func(c control.Camera) bool { return c.Name == name })
+	if i < 0 {
+		return control.Camera{}, fmt.Errorf("camera %q: %w", name, control.ErrNoCamera)
+	}
+	for _, change := range s.switches.history(ctx, name) {
+		all[i].Changes = append(all[i].Changes, control.Change{Change: change.Change, By: change.By, At: change.At})
+	}
+	return all[i], nil
+}
+
+// Switch implements control.System.
+func (s *system) Switch(ctx context.Context, name string, change alerts.SwitchChange, by string) (control.Camera,
+	error,
+) {
+	recording := func(c watched) bool { return c.config.Name == name && !c.config.Source.Live() }
+	if change.Action == alerts.ActionPause && slices.ContainsFunc(s.watched(), recording) {
+		return control.Camera{}, control.Invalid{Err: fmt.Errorf(
+			"camera %s is a recording, which would begin again: only live cameras can be paused", name)}
+	}
+	if err := s.switches.change(ctx, name, change, by); err != nil {
+		return control.Camera{}, err
+	}
+	return s.Camera(ctx, name)
+}
+
+func switchesOf(s alerts.Switches) control.Switches {
+	return control.Switches{
+		Paused: s.Paused, PausedUntil: s.PausedUntil, SnoozedUntil: s.SnoozedUntil, DetectionOff: s.DetectionOff,
+	}
+}
+
+// states are those of the sinks.
+func (d *Sinks) states() []control.Sink {
+	backlog := d.Backlog()
+	all := []control.Sink{}
+	add := func(name string, connected *bool, why error) {
+		one := control.Sink{Name: name, Connected: connected, Behind: backlog[name]}
+		if one.Behind == nil {
+			one.Behind = []string{}
+		}
+		if why != nil {
+			one.Error = why.Error()
+		}
+		all = append(all, one)
+	}
+	if d.remote != nil {
+		connected := d.remote.Connected()
+		add("nats", &connected, nil)
+	}
+	if d.mqtt != nil {
+		err := d.mqtt.Connected()
+		connected := err == nil
+		add("mqtt", &connected, err)
+	}
+	if d.hook {
+		add("webhook", nil, nil)
+	}
+	return all
+}
+
+// storeState is the state of the store; it is empty while the server does not answer.
+func (d *Sinks) storeState(ctx context.Context) control.Store {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	s := control.Store{Alerts: d.Messages()}
+	if account, err := d.Conn().JetStream().AccountInfo(ctx); err == nil {
+		s.Bytes = account.Store
+	}
+	return s
+}

@@ -1,0 +1,201 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"vigil/alerts"
+	"vigil/app/control"
+	"vigil/config"
+	"vigil/internal/errcode"
+	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
+)
+
+// system is a running vigil: its cameras, of which those that are not paused are in the engine.
+type system struct {
+	log      *slog.Logger
+	started  time.Time
+	sinks    *Sinks
+	monitor  *monitor
+	switches *switchboard
+	engine   *pipeline.Engine
+	ring     int         // bytes of a camera's rings of pictures
+	ended    chan string // names of recordings that have ended
+
+	mu      sync.Mutex
+	cameras []*watched // that are configured, in their order
+}
+
+// newSystem returns a system without an engine.
+func newSystem(ctx context.Context, p *Preparation, sinks *Sinks, log *slog.Logger) *system {
+	s := &system{
+		log: log, started: time.Now(), sinks: sinks, switches: sinks.openSwitches(ctx, log), ring: p.memory.Ring,
+		ended: make(chan string, len(p.cameras)),
+	}
+	s.monitor = newMonitor(sinks, s.switches)
+	for i, c := range p.configs {
+		s.cameras = append(s.cameras, &watched{c, p.cameras[i]})
+	}
+	return s
+}
+
+// onEnded is called by the engine when a recording has ended.
+func (s *system) onEnded(camera string) {
+	select {
+	case s.ended <- camera:
+	default: // one that was resumed and has ended again
+	}
+}
+
+// wait returns when ctx ends or when every camera is a recording that has ended.
+func (s *system) wait(ctx context.Context) {
+	ended := map[string]bool{}
+	for len(ended) < len(s.cameras) {
+		select {
+		case camera := <-s.ended:
+			ended[camera] = true
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watched is a configured camera. While it is paused, camera is what it begins with again.
+type watched struct {
+	config config.Camera
+	camera pipeline.Camera
+}
+
+// watched returns the configured cameras.
+func (s *system) watched() []watched {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]watched, len(s.cameras))
+	for i, c := range s.cameras {
+		all[i] = *c
+	}
+	return all
+}
+
+func (s *system) find(name string) *watched {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.IndexFunc(s.cameras, func(c *watched) bool { return c.config.Name == name }); i >= 0 {
+		return s.cameras[i]
+	}
+	return nil
+}
+
+// open adds the cameras that are not paused to the engine.
+func (s *system) open() error {
+	s.switches.configured = func(name string) bool { return s.find(name) != nil }
+	s.switches.logStored()
+	for _, c := range s.cameras {
+		s.switches.follow(&c.camera)
+		set := s.switches.get(c.config.Name)
+		if s.sinks.mqtt != nil {
+			s.sinks.mqtt.Switches(set)
+		}
+		if set.Paused {
+			s.monitor.paused(c.config.Name, nil)
+			continue
+		}
+		if err := s.engine.Add(c.camera); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve ends switches in time, executes commands of MQTT and answers at the control socket until the returned function
+// is called.
+func (s *system) serve(ctx context.Context, dataDir string) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	s.switches.onChange = s.onSwitched
+	work.Go(func() { s.switches.run(ctx) })
+	work.Go(func() { s.monitor.sampleLoop(ctx, s.engine.Stats) })
+	overMQTT := switchFunc(func(ctx context.Context, camera string, change alerts.SwitchChange) error {
+		_, err := s.Switch(ctx, camera, change, "mqtt")
+		return err
+	})
+	s.sinks.onSwitch.Store(&overMQTT)
+	var server *control.Server
+	if l, err := control.Listen(ctx, dataDir); err != nil {
+		s.log.Warn("'vigil status' and 'vigil camera' do not reach this vigil", "error", err,
+			errcode.Key, errcode.ServerControl)
+	} else {
+		server = control.Serve(l, control.Handler(s, "cli"), s.log)
+	}
+	return func() {
+		s.sinks.onSwitch.Store(nil)
+		cancel()
+		if server != nil {
+			if err := server.Close(); err != nil {
+				s.log.Debug("control socket not closed", "error", err)
+			}
+		}
+		work.Wait()
+	}
+}
+
+// onSwitched makes a change of a camera's switches effective.
+func (s *system) onSwitched(before, now alerts.Switches) {
+	if c := s.find(now.Camera); c != nil && before.Paused != now.Paused {
+		if now.Paused {
+			s.pause(c)
+		} else {
+			s.resume(c)
+		}
+	} else if c != nil && now.Paused {
+		s.monitor.paused(now.Camera, nil) // its end has changed
+	}
+	if s.sinks.mqtt != nil {
+		s.sinks.mqtt.Switches(now)
+	}
+}
+
+// pause closes a camera.
+func (s *system) pause(c *watched) {
+	stats, err := s.engine.Remove(c.config.Name, alerts.EndPaused)
+	switch {
+	case errors.Is(err, pipeline.ErrClosed):
+	case err != nil: // it was not open
+		s.monitor.paused(c.config.Name, nil)
+	default:
+		s.monitor.paused(c.config.Name, &stats)
+	}
+}
+
+// resume opens a camera again, with nothing of its earlier stream but the adapted threshold.
+func (s *system) resume(c *watched) {
+	s.mu.Lock()
+	cam := &c.camera
+	keepMedia(cam, c.config, s.ring)
+	if cam.Adaptive != nil {
+		cam.Adaptive = calibrate.NewAdaptive(cam.Threshold.Calibration, cam.Detector, cam.Adaptive.Adapted())
+	}
+	again := *cam
+	s.mu.Unlock()
+	err := s.engine.Add(again)
+	if err != nil && !errors.Is(err, pipeline.ErrClosed) && !errors.Is(err, pipeline.ErrCamera) {
+		s.log.Error("a resumed camera cannot be opened", "camera", c.config.Name,
+			"error", errcode.CameraFailed.Default(err))
+	}
+}
+
+// close ends the cameras.
+func (s *system) close(adapted *thresholds) error {
+	err := s.engine.Close()
+	var cameras []pipeline.Camera
+	for _, c := range s.watched() {
+		cameras = append(cameras, c.camera)
+	}
+	adapted.close(cameras)
+	return err
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vigil/alerts"
+	"vigil/app"
+	"vigil/app/control"
+)
+
+func cameraCommand() *cobra.Command {
+	var f controlFlags
+	c := &cobra.Command{
+		Use:   "camera",
+		Short: "List, pause and snooze the cameras of the vigil that runs",
+		Long:  help("camera"),
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	f.add(c)
+	c.AddCommand(
+		&cobra.Command{
+			Use:   "list",
+			Short: "List the cameras with their states and switches",
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				return f.show(cmd, func(c *control.Client) (printer, error) { return c.Cameras(cmd.Context()) })
+			},
+		},
+		&cobra.Command{
+			Use:   "show NAME",
+			Short: "Show a camera, and the latest changes of its switches",
+			Args:  cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return f.show(cmd, func(c *control.Client) (printer, error) { return c.Camera(cmd.Context(), args[0]) })
+			},
+		},
+		cameraPauseCommand(&f),
+		&cobra.Command{
+			Use:   "resume NAME",
+			Short: "Open a paused camera again",
+			Args:  cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return f.change(cmd, args[0], control.ChangeRequest{Action: alerts.ActionResume})
+			},
+		},
+		cameraSnoozeCommand(&f), cameraDetectionCommand(&f))
+	return c
+}
+
+// change changes a camera's switches and prints what they are now.
+func (f controlFlags) change(cmd *cobra.Command, name string, change control.ChangeRequest) error {
+	return f.show(cmd, func(c *control.Client) (printer, error) {
+		camera, err := c.Switch(cmd.Context(), name, change)
+		if f.json {
+			return camera, err
+		}
+		return control.Changed(camera), err
+	})
+}
+
+// endFlags are the flags of the end of a pause or a snooze.
+type endFlags struct{ length, until string }
+
+func (e *endFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&e.length, "for", "", "for this `time`: 90s, 30m, 2h")
+	c.Flags().StringVar(&e.until, "until", "", "until this `time`: 18:00, 2026-11-30T18:00, local")
+}
+
+// set reads the flags into a request.
+func (e endFlags) set(to *control.ChangeRequest) error {
+	if e.length != "" && e.until != "" {
+		return app.Usage(errors.New("give either --for or --until, not both"))
+	}
+	if e.length != "" {
+		if _, err := control.ParseFor(e.length); err != nil {
+			return app.Usage(fmt.Errorf("--%w", err))
+		}
+		to.For = e.length
+	}
+	if e.until != "" {
+		at, err := control.ParseUntil(e.until, time.Now())
+		if err != nil {
+			return app.Usage(fmt.Errorf("--%w", err))
+		}
+		to.Until = &at
+	}
+	return nil
+}
+
+func cameraPauseCommand(f *controlFlags) *cobra.Command {
+	var end endFlags
+	c := &cobra.Command{
+		Use:     "pause NAME",
+		Short:   "Close a camera until it is resumed",
+		Example: "  vigil camera pause gate\n  vigil camera pause gate --for 2h",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			change := control.ChangeRequest{Action: alerts.ActionPause}
+			if err := end.set(&change); err != nil {
+				return err
+			}
+			return f.change(cmd, args[0], change)
+		},
+	}
+	end.add(c)
+	return c
+}
+
+func cameraSnoozeCommand(f *controlFlags) *cobra.Command {
+	var end endFlags
+	c := &cobra.Command{
+		Use:   "snooze NAME [off]",
+		Short: "Score a camera without events for a time",
+		Example: "  vigil camera snooze gate --for 30m\n  vigil camera snooze gate --until 18:00\n  vigil camera " +
+			"snooze gate off",
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			change := control.ChangeRequest{Action: alerts.ActionSnooze}
+			if err := end.set(&change); err != nil {
+				return err
+			}
+			timed := end != endFlags{}
+			switch {
+			case len(args) == 2 && args[1] == "off" && !timed:
+				change.Action = alerts.ActionSnoozeOff
+			case len(args) == 2 || !timed:
+				return app.Usage(errors.New("give --for, --until or off, and only one of them"))
+			}
+			return f.change(cmd, args[0], change)
+		},
+	}
+	end.add(c)
+	return c
+}
+
+func cameraDetectionCommand(f *controlFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:     "detection NAME on|off",
+		Short:   "Switch a camera's events on or off; it is scored all the same",
+		Example: "  vigil camera detection gate off",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			change := control.ChangeRequest{Action: alerts.ActionDetectionOn}
+			switch args[1] {
+			case "on":
+			case "off":
+				change.Action = alerts.ActionDetectionOff
+			default:
+				return app.Usage(fmt.Errorf("%s: must be on or off", args[1]))
+			}
+			return f.change(cmd, args[0], change)
+		},
+	}
+}
