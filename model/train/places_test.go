@@ -43,13 +43,29 @@ func TestSeveralPlaces(t *testing.T) {
 	next := micro(t)
 	next.Recipe.Score, next.From, next.FromName, next.Epochs = model.BlockMotion, w, "base", 1
 	next.Out = filepath.Join(t.TempDir(), "next.safetensors")
-	first, err := (&run{cfg: next}).firstWeights()
-	if err != nil {
-		t.Fatal(err)
+	// The memory is learned anew for one place, and goes on with several.
+	const layer = "encoder.3.weight"
+	for _, c := range []struct {
+		videos []Video
+		memory bool
+		rate   float64
+	}{{testVideos(), false, 1}, {videos, true, fineTuningRate}} {
+		next.Out = filepath.Join(t.TempDir(), "first.safetensors")
+		r, err := newRun(next, c.videos)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := r.firstWeights()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.net.close()
+		same := func(name string) bool { return slices.Equal(first.Tensors[name].Float, w.Tensors[name].Float) }
+		if !same(layer) || same(model.MemoryName) != c.memory || r.cfg.Recipe.Rate != c.rate*next.Recipe.Rate {
+			t.Errorf("layer kept %v, memory kept %v, rate %v", same(layer), same(model.MemoryName), r.cfg.Recipe.Rate)
+		}
 	}
-	if !slices.Equal(first.Tensors[model.MemoryName].Float, w.Tensors[model.MemoryName].Float) {
-		t.Error("a training does not start from the given weights")
-	}
+	next.Out = filepath.Join(t.TempDir(), "next.safetensors")
 	if _, err := Run(t.Context(), next, testVideos()); err != nil {
 		t.Fatal(err)
 	}

@@ -136,6 +136,7 @@ type run struct {
 	began      time.Time // start of this process's part, moved back by the time spent before
 	saved      time.Time
 	placeless  bool  // the videos are of several places
+	memoryAnew bool  // the network learns from Config.From, and the memory from nothing
 	lastUse    []int // the step in which each slot was used last, counted from 1
 	frames     [2]int
 }
@@ -154,19 +155,22 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	if err := cfg.Spec.Validate(); err != nil {
 		return nil, err
 	}
+	at := places(videos)
 	if cfg.From != nil {
 		if err := cfg.Spec.CheckSameNetwork(cfg.From.Spec); err != nil {
 			return nil, fmt.Errorf("%s: %w", cfg.FromName, err)
 		}
-		cfg.Recipe.Rate *= fineTuningRate
+		if !onePlaceOf(cfg.From, at) {
+			cfg.Recipe.Rate *= fineTuningRate
+		}
 	}
 	if err := CheckVideos(videos, cfg.Spec.Side); err != nil {
 		return nil, err
 	}
-	at := places(videos)
 	r := &run{
 		cfg: cfg, path: CheckpointPath(cfg.Out), toDevice: output.Through(cfg.Out), placeless: at != nil,
-		lastUse: make([]int, cfg.Spec.Slots),
+		memoryAnew: onePlaceOf(cfg.From, at),
+		lastUse:    make([]int, cfg.Spec.Slots),
 	}
 	learn, held := split(videos, at, cfg.Seed)
 	for i, all := range [][]segment{learn, held} {
@@ -247,20 +251,27 @@ func (r *run) openNetwork(videos []Video) error {
 	return nil
 }
 
-// fineTuningRate is the share of a recipe's learning rate at which weights that have learned other places learn one.
+// fineTuningRate is the share of a recipe's learning rate at which weights learn more of what they have learned.
 const fineTuningRate = 0.5
+
+// onePlaceOf reports whether weights that know no place are trained on one, and not on several, which at has. Then
+// the recipe's rate stands, and the memory is drawn anew: what is normal elsewhere would be reconstructed here, too
+// (docs/accuracy.md, "Base weights").
+func onePlaceOf(from *model.Weights, at []*place) bool {
+	return from != nil && from.Placeless && at == nil
+}
 
 // firstWeights are a run's weights before its first step.
 func (r *run) firstWeights() (*model.Weights, error) {
-	if r.cfg.From == nil {
-		return initialWeights(r.cfg.Spec, r.cfg.Seed)
-	}
-	w, err := model.NewWeights(r.cfg.Spec)
-	if err != nil {
-		return nil, err
+	w, err := initialWeights(r.cfg.Spec, r.cfg.Seed)
+	if err != nil || r.cfg.From == nil {
+		return w, err
 	}
 	for name := range w.Tensors {
-		if t, ok := r.cfg.From.Tensors[name]; ok && name != model.Background {
+		if name == model.Background || name == model.MemoryName && r.memoryAnew {
+			continue
+		}
+		if t, ok := r.cfg.From.Tensors[name]; ok {
 			w.Tensors[name] = t
 		}
 	}
