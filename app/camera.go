@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"vigil/capture"
@@ -46,6 +47,15 @@ const noClipsAfter = 3
 // NewCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a UsageError,
 // a file that is missing or damaged is not.
 func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
+	cam, unfit, err := newCamera(c, loaded)
+	if unfit != nil {
+		err = cameraError{c.Name, "calibration", Usage(unfit)}
+	}
+	return cam, err
+}
+
+// newCamera is NewCamera; unfit says why the calibration was not made for the camera's settings.
+func newCamera(c config.Camera, loaded Models) (cam pipeline.Camera, unfit, err error) {
 	var wrong []error
 	add := func(key string, err error) {
 		if err != nil {
@@ -62,9 +72,9 @@ func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 		add("calibration", err)
 	}
 	if wrong != nil {
-		return pipeline.Camera{}, errors.Join(wrong...)
+		return pipeline.Camera{}, nil, errors.Join(wrong...)
 	}
-	cam := pipeline.Camera{
+	cam = pipeline.Camera{
 		Name: c.Name, Live: c.Source.Live(), Lossless: !c.Source.Live() && !c.Realtime,
 		AlwaysTrusted: c.Untrusted == "off",
 		Model:         m, FPS: FrameRate(c.Settings, &cal, m), Hop: c.Hop, PartialClips: true, Mask: c.Mask,
@@ -85,14 +95,21 @@ func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 	}
 	switch {
 	case c.Calibration != "":
-		if err := cal.CheckSettings(cam.CalibrationKey()); err != nil {
-			return cam, cameraError{c.Name, "calibration", Usage(err)}
-		}
+		unfit = cal.CheckSettings(cam.CalibrationKey())
 		cam.Threshold = pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}
 	case c.Threshold != nil:
 		cam.Threshold = pipeline.Threshold{Lo: c.Threshold.Lo, Theta: c.Threshold.Theta}
 	}
-	return cam, nil
+	return cam, unfit, nil
+}
+
+// howToCalibrate says why a camera's calibration does not fit, with the command that mends it.
+func howToCalibrate(unfit error, c config.Camera) string {
+	command := "vigil calibrate " + c.Name
+	if c.Source.Live() {
+		command += " --for 5h"
+	}
+	return strings.TrimSuffix(unfit.Error(), "'vigil calibrate'") + fmt.Sprintf("'%s -o %s'", command, c.Calibration)
 }
 
 // FrameRate is how many frames a second of a camera the model sees, 0 for every frame: those of the settings, else of

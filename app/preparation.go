@@ -57,14 +57,24 @@ func (p *Preparation) add(key string, err error) {
 
 // PrepareCameras reads the cameras' files and opens the recordings. A live camera may become available later.
 func PrepareCameras(ctx context.Context, cfg config.Config) *Preparation {
+	return prepareCameras(ctx, cfg, Models{}, false)
+}
+
+// prepareCameras is PrepareCameras with models that are loaded already. With uncalibrated a calibration that was made
+// for other settings is no problem: the camera is not calibrated.
+func prepareCameras(ctx context.Context, cfg config.Config, loaded Models, uncalibrated bool) *Preparation {
 	p := &Preparation{}
 	if len(cfg.Cameras) == 0 {
 		p.add("cameras", Usage(errors.New("cameras: none is configured; each must have a name and a source")))
 	}
-	loaded := Models{}
 	for i, c := range cfg.Cameras {
 		at := fmt.Sprintf("cameras[%d]", i)
-		cam, err := NewCamera(c, loaded)
+		cam, unfit, err := newCamera(c, loaded)
+		if unfit != nil && uncalibrated {
+			cam.Uncalibrated = howToCalibrate(unfit, c)
+		} else if unfit != nil {
+			err = cameraError{c.Name, "calibration", Usage(unfit)}
+		}
 		for _, one := range parts(err) {
 			key := at
 			if e, ok := errors.AsType[cameraError](one); ok {

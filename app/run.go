@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"sync"
 	"time"
 
 	"vigil/config"
@@ -31,8 +33,15 @@ func (e UsageError) Unwrap() error { return e.err }
 type RunOptions struct {
 	Log     *slog.Logger
 	Summary time.Duration // how often counters are logged; 0 for never
+	// File is the configuration file, and Load reads it again, as cfg and named of Run were read. It is taken up when
+	// it has changed, and at each Hangup. "" for a configuration that was not read from a file.
+	File   string
+	Load   func() (config.Config, []config.Camera, error)
+	Hangup <-chan os.Signal
 	// ForceExit ends the program if Run has not returned StopLimit after the end of ctx; nil never does.
 	ForceExit func()
+
+	started func(*system) // for tests; may be nil
 }
 
 // Run monitors the configuration's cameras, or only the named ones, until ctx ends or every recording has ended.
@@ -44,6 +53,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	if named != nil {
 		watched.Cameras = named
 	}
+	found := inForceOf(cfg, named)
 	p := PrepareCameras(ctx, watched)
 	p.PrepareSinks(cfg, log, false)
 	if err := p.Err(); err != nil {
@@ -72,13 +82,24 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		}
 	}
 	s := newSystem(ctx, p, sinks, log)
+	s.start, s.inForce, s.adapted = cfg, found, adapted
 	s.engine = pipeline.NewEngine(ctx, pipeline.Options{
 		Threads: cfg.Threads, Log: log, Publisher: s.monitor, Evidence: sinks.EvidenceMaker(), Summary: o.Summary,
-		ClipMemory: p.memory.Clips, OnEnded: s.onEnded,
+		ClipMemory: p.memory.Clips, OnEnded: func(string) { s.poke() },
 	})
 	if err = s.open(); err == nil {
 		stop := s.serve(ctx, cfg.DataDir)
+		reloading, stopReloading := context.WithCancel(ctx)
+		var reloads sync.WaitGroup
+		if o.File != "" {
+			reloads.Go(func() { s.reloadLoop(reloading, o) })
+		}
+		if o.started != nil {
+			o.started(s)
+		}
 		s.wait(ctx)
+		stopReloading()
+		reloads.Wait()
 		stop()
 	}
 	err = errors.Join(err, s.close(adapted))

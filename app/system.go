@@ -24,18 +24,23 @@ type system struct {
 	monitor  *monitor
 	switches *switchboard
 	engine   *pipeline.Engine
-	ring     int         // bytes of a camera's rings of pictures
-	ended    chan string // names of recordings that have ended
+	adapted  *thresholds
+	ring     int           // bytes of a camera's rings of pictures
+	ended    chan struct{} // capacity 1: the last recording may have ended
+	start    config.Config // as of the start
+	inForce  inForce
+	tried    []string // files of the configuration that was taken up last, or could not be
 
 	mu      sync.Mutex
 	cameras []*watched // that are configured, in their order
+	reloads Reloads
 }
 
 // newSystem returns a system without an engine.
 func newSystem(ctx context.Context, p *Preparation, sinks *Sinks, log *slog.Logger) *system {
 	s := &system{
 		log: log, started: time.Now(), sinks: sinks, switches: sinks.openSwitches(ctx, log), ring: p.memory.Ring,
-		ended: make(chan string, len(p.cameras)),
+		ended: make(chan struct{}, 1),
 	}
 	s.monitor = newMonitor(sinks, s.switches)
 	for i, c := range p.configs {
@@ -44,25 +49,32 @@ func newSystem(ctx context.Context, p *Preparation, sinks *Sinks, log *slog.Logg
 	return s
 }
 
-// onEnded is called by the engine when a recording has ended.
-func (s *system) onEnded(camera string) {
+// poke makes wait look whether every recording has ended.
+func (s *system) poke() {
 	select {
-	case s.ended <- camera:
-	default: // one that was resumed and has ended again
+	case s.ended <- struct{}{}:
+	default:
 	}
 }
 
-// wait returns when ctx ends or when every camera is a recording that has ended.
+// wait returns when ctx ends or when every camera is a recording that has ended. One that is paused has not.
 func (s *system) wait(ctx context.Context) {
-	ended := map[string]bool{}
-	for len(ended) < len(s.cameras) {
+	for {
 		select {
-		case camera := <-s.ended:
-			ended[camera] = true
+		case <-s.ended:
 		case <-ctx.Done():
 			return
 		}
+		if s.over() {
+			return
+		}
 	}
+}
+
+func (s *system) over() bool {
+	s.switches.changing.Lock() // between a camera's leaving and coming back nothing has ended
+	defer s.switches.changing.Unlock()
+	return s.engine.Ended() && len(s.engine.Stats()) == len(s.watched())
 }
 
 // watched is a configured camera. While it is paused, camera is what it begins with again.

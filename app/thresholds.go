@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"vigil/internal/errcode"
 	"vigil/internal/lossy"
@@ -19,6 +20,7 @@ type thresholds struct {
 	dir    string
 	log    *slog.Logger
 	queue  *lossy.Queue[*calibrate.Adapted]
+	mu     sync.Mutex         // held while a file is written
 	logged map[string]float64 // theta of each camera as last logged; of the first measure
 	stop   chan struct{}
 	done   chan struct{}
@@ -48,7 +50,9 @@ func (t *thresholds) follow(cam *pipeline.Camera) {
 		return
 	}
 	now := cam.Adaptive.Adapted()
+	t.mu.Lock()
 	t.logged[cam.Name] = now.Measures[0].Theta
+	t.mu.Unlock()
 	if now.Seconds > 0 {
 		t.logAdapted(now)
 	}
@@ -80,7 +84,16 @@ func (t *thresholds) run() {
 	}
 }
 
+// save writes the state of a camera that does not run any more.
+func (t *thresholds) save(cam pipeline.Camera) {
+	if cam.Adaptive != nil {
+		t.write(cam.Adaptive.Adapted())
+	}
+}
+
 func (t *thresholds) write(a *calibrate.Adapted) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	err := os.MkdirAll(t.dir, 0o700)
 	if err == nil {
 		err = a.Write(t.path(a.Camera))

@@ -73,8 +73,10 @@ func (r *randomChanges) camera(name string, c randomCamera) Camera {
 	greys := slices.Repeat(scene(20+10*c.source, 15, 10), 100)
 	cam.Open = func(_ context.Context, firstSeq uint64, generation int) (Stream, error) {
 		r.open.Add(1)
-		return &countedStream{fakeStream{greys: greys, live: true, firstSeq: firstSeq, generation: generation},
-			&r.open}, nil
+		return &countedStream{
+			fakeStream{greys: greys, live: true, firstSeq: firstSeq, generation: generation},
+			&r.open,
+		}, nil
 	}
 	return cam
 }

@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,7 +44,17 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return app.Usage(err)
 			}
-			return app.Run(cmd.Context(), cfg, named, app.RunOptions{Log: log, Summary: summary, ForceExit: forceExit})
+			o := app.RunOptions{Log: log, Summary: summary, ForceExit: forceExit}
+			if len(sources) == 0 || named != nil {
+				hangup := make(chan os.Signal, 1)
+				signal.Notify(hangup, syscall.SIGHUP)
+				defer signal.Stop(hangup)
+				o.File, o.Hangup = file, hangup
+				o.Load = func() (config.Config, []config.Camera, error) {
+					return app.RunConfig(sources, modelFile, sourceOptions(cmd, file, cmd.Flags().Changed("config")))
+				}
+			}
+			return app.Run(cmd.Context(), cfg, named, o)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", config.DefaultFile, "configuration `file`")

@@ -34,6 +34,8 @@ const (
 	ConfigUnknownKey      Code = "config.unknown_key"
 	ConfigBadValue        Code = "config.bad_value"
 	ConfigMissingVariable Code = "config.missing_variable"
+	ConfigReload          Code = "config.reload"
+	ConfigRestart         Code = "config.restart"
 
 	StoreLocked        Code = "store.locked"
 	StoreNotRunning    Code = "store.not_running"

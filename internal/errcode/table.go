@@ -184,6 +184,19 @@ var table = []Entry{
 			"a plain ${ is written $${.",
 	},
 	{
+		Code: ConfigReload, Title: "A new configuration is not used",
+		Cause: "The configuration file has changed, or weights or a calibration that it names, and something in it " +
+			"is wrong or cannot be read. All cameras go on as before.",
+		Remedy: "Correct what the error names, and try it with 'vigil config check --offline'; the file is read " +
+			"again as soon as it changes, and at SIGHUP.",
+	},
+	{
+		Code: ConfigRestart, Title: "Keys have changed that need a restart",
+		Cause: "The configuration file has changed while vigil runs. The message names keys that are only read at " +
+			"the start; everything else is in force.",
+		Remedy: "Start vigil again when it suits.",
+	},
+	{
 		Code: StoreLocked, Title: "The store is in use",
 		Cause: "Another vigil has the data_dir open.",
 		Remedy: "Stop the other vigil, or give this one another data_dir. 'vigil alerts --local' reads the store " +

@@ -1,0 +1,325 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"vigil/alerts"
+	"vigil/config"
+	"vigil/internal/errcode"
+	"vigil/pipeline"
+)
+
+// Reloads counts how often a configuration was taken up while vigil runs.
+type Reloads struct {
+	Applied, Failed uint64    // those that change nothing count as applied
+	At              time.Time // of the latest attempt; zero for none
+	// Err is the error of the latest attempt; nil if the configuration in force is that of the file.
+	Err error
+}
+
+// Reloads returns how often a configuration was taken up.
+func (s *system) Reloads() Reloads {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reloads
+}
+
+// inForceOf is made before the files are used: if one is replaced meanwhile, it differs from what is then found.
+func inForceOf(cfg config.Config, named []config.Camera) inForce {
+	return inForce{cfg: cfg, named: namesOf(named), digests: digestsOf(namedFiles(cfg))}
+}
+
+// inForce is what the running cameras were made of.
+type inForce struct {
+	cfg     config.Config
+	named   []string          // only these cameras are monitored; nil for all
+	digests map[string]digest // of the weights and calibrations
+}
+
+// apply makes a configuration that of the running system. Everything is built and checked before anything changes: with
+// an error the earlier one goes on. A camera keeps its stream unless what reads it changes; what only judges its clips
+// changes between two of them. Keys that need a restart are named in the log and keep their values.
+func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Camera) (changed bool, err error) {
+	now := inForceOf(cfg, named)
+	s.tried = slices.Sorted(maps.Keys(now.digests))
+	if reflect.DeepEqual(now, s.inForce) {
+		s.log.Debug("the configuration is as it was, nothing changes")
+		return false, nil
+	}
+	restart := restartKeys(s.start, cfg)
+	cfg.Buffers = s.start.Buffers
+	if named != nil {
+		cfg.Cameras = slices.DeleteFunc(slices.Clone(cfg.Cameras), func(c config.Camera) bool {
+			return !slices.Contains(now.named, c.Name)
+		})
+	}
+	p := prepareCameras(ctx, cfg, s.unchangedModels(now.digests), true)
+	for i := range p.cameras {
+		if err := p.cameras[i].Check(); err != nil {
+			p.add("cameras", cameraError{p.cameras[i].Name, "calibration", err})
+		}
+	}
+	if err := p.Err(); err != nil {
+		return false, err
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if len(restart) > 0 {
+		s.log.Warn("these keys have changed and need a restart; the rest of the configuration is applied",
+			"keys", strings.Join(restart, ", "), errcode.Key, errcode.ConfigRestart)
+	}
+	s.switches.changing.Lock() // no camera is paused or resumed meanwhile
+	defer s.switches.changing.Unlock()
+	s.inForce = now
+	return true, s.swap(p)
+}
+
+// restartKeys returns the keys that are only read at the start and have changed since.
+func restartKeys(start, now config.Config) []string {
+	var keys []string
+	changedKeys(reflect.ValueOf(start), reflect.ValueOf(now), "", &keys)
+	return keys
+}
+
+func changedKeys(a, b reflect.Value, at string, keys *[]string) {
+	for _, f := range config.Fields(a.Type()) {
+		key := config.KeyOf(f)
+		if at == "" && (key == "cameras" || key == "defaults" || key == "model") {
+			continue
+		}
+		if at != "" {
+			key = at + "." + key
+		}
+		x, y := a.FieldByIndex(f.Index), b.FieldByIndex(f.Index)
+		if len(config.Fields(x.Type())) > 0 {
+			changedKeys(x, y, key, keys)
+		} else if !reflect.DeepEqual(x.Interface(), y.Interface()) {
+			*keys = append(*keys, key)
+		}
+	}
+}
+
+// unchangedModels returns the models of the running cameras whose files are as they were.
+func (s *system) unchangedModels(now map[string]digest) Models {
+	same := Models{}
+	for _, c := range s.watched() {
+		path := c.config.Model
+		if d, isFile := now[path]; !isFile || d != (digest{}) && d == s.inForce.digests[path] {
+			same[path] = c.camera.Model
+		}
+	}
+	return same
+}
+
+// changeOf is what becomes of a camera.
+type changeOf int
+
+const (
+	unchanged changeOf = iota
+	updated            // between two clips
+	replaced           // it leaves and comes back
+)
+
+// changed compares a running camera with what it is to be.
+func (c *watched) changed(next *watched) changeOf {
+	a, b := readBy(c.config), readBy(next.config)
+	old, cam := &c.camera, &next.camera
+	switch {
+	case !reflect.DeepEqual(a, b), old.Model.Hash() != cam.Model.Hash(), old.Model.Name() != cam.Model.Name(),
+		old.FPS != cam.FPS:
+		return replaced
+	case !reflect.DeepEqual(c.config, next.config), old.Uncalibrated != cam.Uncalibrated,
+		!reflect.DeepEqual(old.Threshold, cam.Threshold):
+		return updated
+	}
+	return unchanged
+}
+
+// readBy returns the settings that a camera is read by. The rest judges its clips.
+func readBy(c config.Camera) config.Camera {
+	c.Calibration, c.Threshold, c.Alarms, c.Adapt, c.Untrusted = "", nil, config.Rate{}, false, ""
+	c.Zones, c.Detector, c.Armed, c.TimeZone = nil, config.Detector{}, nil, config.TimeZone{}
+	return c
+}
+
+// swap makes prepared cameras those of the system. Switches must not change meanwhile.
+func (s *system) swap(p *Preparation) error {
+	before := map[string]*watched{}
+	for _, c := range s.watched() {
+		before[c.config.Name] = &c
+	}
+	s.ring = p.memory.Ring
+	s.engine.SetClipMemory(p.memory.Clips)
+	var wrong []error
+	next := make([]*watched, len(p.cameras))
+	changes := map[string]changeOf{}
+	count := map[string]int{}
+	for i := range p.cameras {
+		next[i] = &watched{p.configs[i], p.cameras[i]}
+		name := p.configs[i].Name
+		if old := before[name]; old != nil {
+			changes[name] = old.changed(next[i])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		what, stays := changes[name]
+		if stays && what != replaced {
+			continue
+		}
+		stats, err := s.engine.Remove(name, alerts.EndReconfigured)
+		if err != nil && !errors.Is(err, pipeline.ErrNoCamera) { // a paused camera is not in the engine
+			wrong = append(wrong, err)
+		}
+		s.adapted.save(before[name].camera)
+		if !stays {
+			count["removed"]++
+			s.log.Info("camera removed", "camera", name, "frames", stats.Frames, "scored", stats.Scored,
+				"dropped", stats.Dropped)
+		}
+	}
+	for i, c := range next {
+		name := c.config.Name
+		old, what := before[name], changes[name]
+		switch {
+		case old != nil && what == unchanged:
+			next[i] = old
+			resizeMedia(old, s.ring)
+		case old != nil && what == updated:
+			count["updated"]++
+			c.camera.Media, c.camera.Pictures = old.camera.Media, old.camera.Pictures
+			resizeMedia(c, s.ring)
+			s.adaptAgain(old, c)
+			wrong = append(wrong, s.update(c))
+		default:
+			if old == nil {
+				count["added"]++
+			} else {
+				count["replaced"]++
+			}
+			keepMedia(&c.camera, c.config, s.ring)
+			if c.config.Adapt {
+				s.adapted.follow(&c.camera)
+			}
+			wrong = append(wrong, s.add(c))
+		}
+	}
+	s.mu.Lock()
+	s.cameras = next
+	s.mu.Unlock()
+	s.log.Info("a new configuration is in force", "cameras", len(next), "added", count["added"],
+		"removed", count["removed"], "replaced", count["replaced"], "updated", count["updated"])
+	s.poke()
+	return errors.Join(wrong...)
+}
+
+// add adds a camera that is not paused to the engine.
+func (s *system) add(c *watched) error {
+	logThreshold(s.log, c.camera, c.config)
+	s.switches.follow(&c.camera)
+	if s.switches.paused(c.config.Name) {
+		s.monitor.paused(c.config.Name, nil)
+		return nil
+	}
+	return s.engine.Add(c.camera)
+}
+
+// update gives a camera its new settings, unless it is paused.
+func (s *system) update(c *watched) error {
+	logThreshold(s.log, c.camera, c.config)
+	s.switches.follow(&c.camera)
+	if err := s.engine.Update(c.camera); err != nil && !errors.Is(err, pipeline.ErrNoCamera) {
+		return err
+	}
+	return nil
+}
+
+// adaptAgain makes a camera whose settings have changed adapt its threshold: as before if what it rests on is the same,
+// else from what was saved.
+func (s *system) adaptAgain(old, next *watched) {
+	switch {
+	case !next.config.Adapt || next.camera.Uncalibrated != "":
+	case old.camera.Adaptive != nil && old.camera.Uncalibrated == "" && old.camera.Detector == next.camera.Detector &&
+		reflect.DeepEqual(old.camera.Threshold, next.camera.Threshold):
+		next.camera.Adaptive, next.camera.OnAdapted = old.camera.Adaptive, old.camera.OnAdapted
+	default:
+		s.adapted.follow(&next.camera)
+	}
+}
+
+// resizeMedia gives a camera's rings of pictures their share of the memory.
+func resizeMedia(c *watched, ring int) {
+	if c.camera.Media != nil {
+		c.camera.Media.Resize(min(c.config.Footage.Memory<<20, ring))
+	}
+}
+
+// namesOf returns the names of cameras; nil for nil.
+func namesOf(cameras []config.Camera) []string {
+	var names []string
+	for _, c := range cameras {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// reload takes up the configuration file.
+func (s *system) reload(ctx context.Context, o RunOptions) {
+	s.log.Debug("reading the configuration again", "file", o.File)
+	cfg, named, err := o.Load()
+	changed := false
+	if err == nil {
+		changed, err = s.apply(ctx, cfg, named)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	before := s.reloads.Err
+	s.reloads.At, s.reloads.Err = time.Now(), err
+	if err != nil {
+		s.reloads.Failed++
+	} else {
+		s.reloads.Applied++
+	}
+	s.mu.Unlock()
+	if err == nil && before != nil && !changed {
+		s.log.Info("the configuration file is as it was before the error", "file", o.File)
+	}
+	if err != nil {
+		s.log.Error("the new configuration is not used, the earlier one goes on", "file", o.File,
+			"error", errcode.ConfigReload.Default(err))
+	}
+}
+
+// reloadLoop takes up the configuration when somebody asks for it and when a file that it names has changed, until ctx
+// ends.
+func (s *system) reloadLoop(ctx context.Context, o RunOptions) {
+	w, err := newWatcher(s.log)
+	if err != nil {
+		s.log.Warn("changes of the configuration file are not noticed; SIGHUP takes them up", "error", err,
+			errcode.Key, errcode.ConfigReload)
+	}
+	defer w.close()
+	watch := func() {
+		w.watch(slices.Concat([]string{o.File}, slices.Sorted(maps.Keys(s.inForce.digests)), s.tried))
+	}
+	watch()
+	// What has changed since the start was not noticed.
+	if cfg, named, err := o.Load(); err != nil || !reflect.DeepEqual(inForceOf(cfg, named), s.inForce) {
+		s.reload(ctx, o)
+	}
+	for {
+		watch()
+		if !w.next(ctx, o.Hangup) {
+			return
+		}
+		s.reload(ctx, o)
+	}
+}

@@ -1,0 +1,289 @@
+//go:build linux && cgo && gocv_videoio
+
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/config"
+	"vigil/internal/alerttest"
+	"vigil/internal/cameratest"
+	"vigil/model"
+	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
+	"vigil/pipeline/detect"
+)
+
+// reloading is a running system whose configuration file is changed.
+type reloading struct {
+	*testing.T
+	dir, video, weights string
+	*system
+	hangup chan os.Signal
+	log    alerttest.Log
+	stop   context.CancelFunc
+	ended  chan error
+}
+
+// path returns a path in the folder of the configuration.
+func (r *reloading) path(name string) string { return filepath.Join(r.dir, name) }
+
+// write replaces a file as a whole.
+func (r *reloading) write(name, text string) {
+	r.Helper()
+	if err := os.WriteFile(r.path(name+".new"), []byte(text), 0o600); err != nil {
+		r.Fatal(err)
+	}
+	if err := os.Rename(r.path(name+".new"), r.path(name)); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// yaml is a configuration with so many cameras, c0 and so on, after each of which more is put.
+func (r *reloading) yaml(cameras int, more map[string]string) string {
+	text := fmt.Sprintf("model: %s\ndata_dir: data\nnats: {embedded: {port: 0}}\n"+
+		"evidence: {enabled: false}\nthreads: 1\ncameras:\n", r.weights)
+	for i := range cameras {
+		name := fmt.Sprintf("c%d", i)
+		threshold := ", threshold: {lo: 0.1, theta: 0.5}"
+		if strings.Contains(more[name], "calibration") {
+			threshold = ""
+		}
+		text += fmt.Sprintf("  - {name: %s, source: %s, fps: 0, hop: 8%s%s}\n", name, r.video, threshold, more[name])
+	}
+	return text
+}
+
+// calibrate writes a calibration of a camera without a mask.
+func (r *reloading) calibrate(name string) {
+	r.Helper()
+	m, err := model.Load(r.weights)
+	if err != nil {
+		r.Fatal(err)
+	}
+	var normal calibrate.NormalScores
+	for i := range 1200 {
+		at := detect.Moment{PTS: time.Duration(i) * time.Second}
+		e := 0.2 + 0.1*float64(i*i%17)
+		normal.Add(detect.Clip{
+			First: at, Centre: at, Last: detect.Moment{PTS: at.PTS + time.Second},
+			Readings: [2]detect.Reading{{Measure: calibrate.MeasureOf(m.Spec().Score), Error: e, Raw: e}},
+		})
+	}
+	cal, err := calibrate.Fit(calibrate.Calibration{
+		Key: calibrate.Key{
+			Camera: name, Model: m.Hash(), Mask: calibrate.MaskHash(nil), Hop: 8, Width: 64, Height: 48, FPS: 10,
+		},
+		ScoreForm: m.Spec().Score, LoQuantile: 0.05, AlarmsPerDay: 1, Detector: detect.DefaultConfig().Record(),
+	}, &normal)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if err := cal.Write(r.path(name + ".json")); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// until waits until something holds.
+func (r *reloading) until(what string, holds func() bool) {
+	r.Helper()
+	for began := time.Now(); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(began) > alerttest.LongWait {
+			r.Fatalf("not in time: %s\n%s", what, r.log.String())
+		}
+	}
+}
+
+// reload asks for the file to be taken up and waits until it is or is refused.
+func (r *reloading) reload() Reloads {
+	r.Helper()
+	before := r.Reloads()
+	r.hangup <- os.Interrupt // any signal
+	var now Reloads
+	r.until("a reload", func() bool {
+		now = r.Reloads()
+		return now.Applied+now.Failed > before.Applied+before.Failed
+	})
+	return now
+}
+
+// startReloading runs a configuration of so many cameras that play a video at its own pace.
+func startReloading(t *testing.T, cameras int) *reloading {
+	t.Helper()
+	r := &reloading{
+		T: t, dir: t.TempDir(), hangup: make(chan os.Signal), ended: make(chan error, 1),
+		video:   cameratest.Video(t, "street.mkv", "testsrc2=size=64x48:rate=10:duration=240", "-g", "1000"),
+		weights: cameratest.ZeroWeights(t),
+	}
+	r.write("vigil.yaml", r.yaml(cameras, nil))
+	load := func() (config.Config, []config.Camera, error) {
+		return RunConfig(nil, "", SourceOptions{File: r.path("vigil.yaml")})
+	}
+	cfg, _, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	r.stop = stop
+	started := make(chan *system, 1)
+	go func() {
+		r.ended <- Run(ctx, cfg, nil, RunOptions{
+			Log:  slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			File: r.path("vigil.yaml"),
+			Load: load, Hangup: r.hangup, started: func(s *system) { started <- s },
+		})
+	}()
+	select {
+	case r.system = <-started:
+	case err := <-r.ended:
+		t.Fatalf("it ended: %v\n%s", err, r.log.String())
+	}
+	r.until("pictures of all cameras", func() bool {
+		for _, s := range r.engine.Stats() {
+			if s.Frames < 5 {
+				return false
+			}
+		}
+		return true
+	})
+	t.Cleanup(func() {
+		stop()
+		if err := <-r.ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// stats returns the counters by camera.
+func (r *reloading) stats() map[string]pipeline.Stats {
+	all := map[string]pipeline.Stats{}
+	for _, s := range r.engine.Stats() {
+		all[s.Camera] = s
+	}
+	return all
+}
+
+// TestReload takes up files that are wrong in every way, and good ones, while eight cameras run: those that do not
+// change lose no frame.
+func TestReload(t *testing.T) {
+	r := startReloading(t, 8)
+	good := r.yaml(8, nil)
+	for _, c := range []struct{ name, text, want string }{
+		{"broken YAML", good + "  - {name: c8", "vigil.yaml"},
+		{"half-written", good[:len(good)/2], "vigil.yaml"},
+		{"empty", "", "vigil.yaml"},
+		{"an unknown key", good + "speed: 3\n", "speed"},
+		{"two cameras of one name", good + "  - {name: c0, source: " + r.video + "}\n", "c0"},
+		{"weights that are not there", strings.Replace(good, r.weights, "gone.safetensors", 1), "gone.safetensors"},
+		{"weights that do not load", strings.Replace(good, r.weights, "vigil.yaml", 1), "model"},
+		{"a calibration that is not there", r.yaml(8, map[string]string{"c3": ", calibration: c3.json"}), "c3"},
+	} {
+		r.write("vigil.yaml", c.text)
+		if got := r.reload(); got.Err == nil || !strings.Contains(got.Err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, got.Err, c.want)
+		}
+	}
+	if err := os.Remove(r.path("vigil.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.reload(); got.Err == nil || !strings.Contains(got.Err.Error(), "no such file") {
+		t.Errorf("removed: %v", got.Err)
+	}
+	if got := strings.Count(r.log.String(), "the new configuration is not used"); got < 9 {
+		t.Errorf("%d lines of refused configurations:\n%s", got, r.log.String())
+	}
+
+	// The next one is found by itself.
+	before := r.stats()
+	r.write("vigil.yaml", "log: {level: debug}\n"+r.yaml(8, map[string]string{
+		"c0": ", zones: [{name: door, polygon: [[0, 0], [1, 0], [1, 1]]}]",
+	}))
+	r.until("the good file", func() bool { return r.Reloads().Err == nil })
+	if !strings.Contains(r.log.String(), `keys=log.level code=config.restart`) {
+		t.Errorf("the log does not name log.level:\n%s", r.log.String())
+	}
+	// One camera is gone, one has another source and two are new.
+	if err := os.Symlink(r.video, r.path("other.mkv")); err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(r.yaml(10, nil), "name: c2, source: "+r.video, "name: c2, source: other.mkv", 1)
+	other = strings.Replace(other, "name: c1,", "name: d1,", 1)
+	r.write("vigil.yaml", other)
+	r.reload()
+	r.until("ten cameras", func() bool { return len(r.engine.Stats()) == 10 && r.stats()["c9"].Frames > 5 })
+	// A mask takes the calibration of a camera away, and gives it back when it goes.
+	r.calibrate("c8")
+	for _, c := range []struct {
+		mask string
+		want alerts.State
+	}{
+		{"", alerts.StateLive},
+		{", mask: [[[0, 0], [0.2, 0], [0, 0.2]]]", alerts.StateUncalibrated},
+		{"", alerts.StateLive},
+	} {
+		r.write("vigil.yaml", strings.Replace(other, "threshold: {lo: 0.1, theta: 0.5}}\n  - {name: c9",
+			"calibration: c8.json"+c.mask+"}\n  - {name: c9", 1))
+		if got := r.reload(); got.Err != nil {
+			t.Fatal(got.Err)
+		}
+		r.until("c8 is "+string(c.want), func() bool { return r.stats()["c8"].State == c.want })
+	}
+	if !strings.Contains(r.log.String(), "make a new one with 'vigil calibrate c8 -o ") {
+		t.Errorf("the log does not say how to calibrate c8:\n%s", r.log.String())
+	}
+	now := r.stats()
+	if _, there := now["c1"]; there {
+		t.Error("the removed camera is still there")
+	}
+	for _, name := range []string{"c0", "c3", "c4", "c5", "c6", "c7"} {
+		s := now[name]
+		if s.Openings != 1 || s.Missing+s.Gaps+s.Skipped+s.Failures+s.Dropped+s.Lost != 0 ||
+			s.Frames <= before[name].Frames || s.State != alerts.StateLive {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// TestManyReloads takes up two configurations in turn; VIGIL_LONG does so a thousand times. Memory and goroutines stay.
+func TestManyReloads(t *testing.T) {
+	reloads := 12
+	if os.Getenv("VIGIL_LONG") != "" {
+		reloads = 1000
+	}
+	r := startReloading(t, 4)
+	var before runtime.MemStats
+	goroutines := 0
+	for i := range reloads + 4 {
+		more := map[string]string{"c0": fmt.Sprintf(", detector: {close_after: %ds}", 3+i%2)}
+		r.write("vigil.yaml", r.yaml(3+i%2, more))
+		if got := r.reload(); got.Err != nil {
+			t.Fatal(got.Err)
+		}
+		if i == 3 {
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			goroutines = runtime.NumGoroutine()
+		}
+	}
+	runtime.GC()
+	var now runtime.MemStats
+	runtime.ReadMemStats(&now)
+	t.Logf("%d reloads: heap %d KiB, before %d KiB; %d goroutines, before %d", reloads, now.HeapAlloc>>10,
+		before.HeapAlloc>>10, runtime.NumGoroutine(), goroutines)
+	if now.HeapAlloc > before.HeapAlloc+8<<20 || runtime.NumGoroutine() > goroutines+10 {
+		t.Error("reloads leave something behind")
+	}
+	if s := r.stats()["c1"]; s.Openings != 1 || s.Missing+s.Gaps+s.Skipped+s.Dropped != 0 {
+		t.Errorf("%+v", s)
+	}
+}
