@@ -109,14 +109,19 @@ func (c *connection) open(ctx context.Context, u *url.URL, secure *tls.Config) (
 	return &watchedConn{Conn: conn, c: c}, nil
 }
 
-// watchedConn ends its connection at the first error, and when a write blocks for too long.
+// watchedConn ends its connection at the first error, at a packet that is too large, and when a write blocks for too
+// long.
 type watchedConn struct {
 	net.Conn
-	c *connection
+	c     *connection
+	limit packetLimit // of what is read
 }
 
 func (w *watchedConn) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
+	if large := w.limit.check(b[:n]); large != nil {
+		return 0, w.c.end(large)
+	}
 	if err != nil {
 		err = w.c.end(err)
 	}
