@@ -32,7 +32,6 @@ const hop = 2
 // scored are the clips of a video, at the live hop; their readings have no sensitivity map applied, and their cells.
 type scored struct {
 	Name   string
-	FPS    float64
 	Frames int
 	Clips  []detect.Clip
 }
@@ -263,9 +262,6 @@ func (s *scores) scoreOne(ctx context.Context, cam pipeline.Camera) (v scored, e
 				c.Readings[i].Cells = slices.Clone(c.Readings[i].Cells)
 			}
 			v.Clips = append(v.Clips, c)
-			if !c.Partial() {
-				v.FPS = c.FPS
-			}
 			s.Width, s.Height = c.Width, c.Height
 		},
 	})

@@ -77,7 +77,7 @@ func (p *place) fit(s *scores, measure string) (*calibrate.Calibration, error) {
 	cfg := app.Detector(config.Camera{Settings: config.Default().Defaults})
 	c := calibrate.Calibration{
 		Key: calibrate.Key{
-			Camera: p.name, Model: s.Hash, Width: s.Width, Height: s.Height, FPS: s.Normal[0].FPS, Hop: hop,
+			Camera: p.name, Model: s.Hash, Width: s.Width, Height: s.Height, FPS: *sees, Hop: hop,
 		},
 		ModelName: s.Model, ScoreForm: s.Score, LoQuantile: calibrate.DefaultLoQuantile,
 		ThetaQuantile: calibrate.DefaultThetaQuantile, Margin: calibrate.DefaultMargin,
@@ -200,7 +200,7 @@ func labelled(list string, scores []scored, given reports, d *eval.Dataset, cal 
 
 // recording returns a video's clips with the calibration's sensitivity maps applied.
 func recording(v *scored, cal *calibrate.Calibration) eval.Recording {
-	r := eval.Recording{Name: v.Name, Clips: slices.Clone(v.Clips), FPS: v.FPS}
+	r := eval.Recording{Name: v.Name, Clips: slices.Clone(v.Clips), FPS: float64(*rate)}
 	for i := range r.Clips {
 		for j := range r.Clips[i].Readings {
 			reading := &r.Clips[i].Readings[j]
