@@ -186,18 +186,24 @@ func (s *system) pause(c *watched) {
 
 // resume opens a camera again, with nothing of its earlier stream but the adapted threshold.
 func (s *system) resume(c *watched) {
-	s.mu.Lock()
-	cam := &c.camera
-	keepMedia(cam, c.config, s.ring)
-	if cam.Adaptive != nil {
-		cam.Adaptive = calibrate.NewAdaptive(cam.Threshold.Calibration, cam.Detector, cam.Adaptive.Adapted())
+	inEngine := func(s pipeline.Stats) bool { return s.Camera == c.config.Name }
+	if slices.ContainsFunc(s.engine.Stats(), inEngine) {
+		return // a new configuration was taken up when the pause had just ended
 	}
-	again := *cam
-	s.mu.Unlock()
-	err := s.engine.Add(again)
-	if err != nil && !errors.Is(err, pipeline.ErrClosed) && !errors.Is(err, pipeline.ErrCamera) {
+	again := c.camera
+	keepMedia(&again, c.config, s.ring)
+	if again.Adaptive != nil {
+		again.Adaptive = calibrate.NewAdaptive(again.Threshold.Calibration, again.Detector, again.Adaptive.Adapted())
+	}
+	switch err := s.engine.Add(again); {
+	case errors.Is(err, pipeline.ErrClosed):
+	case err != nil:
 		s.log.Error("a resumed camera cannot be opened", "camera", c.config.Name,
 			"error", errcode.CameraFailed.Default(err))
+	default:
+		s.mu.Lock()
+		c.camera = again
+		s.mu.Unlock()
 	}
 }
 
