@@ -3,7 +3,6 @@ package evidence
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"image/jpeg"
 	"time"
@@ -49,7 +48,7 @@ func (m *Maker) scheduleClip(j *job, s thread.Request, until float64) {
 	pics := selectWindow(s.Media.Previews(0, ^uint64(0)), j.anchor, m.opts.Before,
 		min(until-j.anchor.StreamSeconds, (m.opts.MaxLength-m.opts.Before).Seconds()))
 	if len(pics) < 2 {
-		m.warn("clip", s.Alert, errors.New("no pictures of this time are kept"))
+		m.warn("clip", s.Alert, errNoPictures)
 		m.addMissing(j, alerts.MissingNoPictures)
 		return
 	}
@@ -64,7 +63,7 @@ func (m *Maker) scheduleClip(j *job, s thread.Request, until float64) {
 	select {
 	case m.clips <- next:
 	default:
-		m.warn("clip", s.Alert, errors.New("the encoder is too far behind"))
+		m.warn("clip", s.Alert, errOverloaded)
 		m.addMissing(j, alerts.MissingOverloaded)
 		m.mu.Lock()
 		j.clipDone(next.objects)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,6 +39,7 @@ type Copier struct {
 	copied      map[string]bool
 	pausedUntil time.Time
 	lastLogged  string
+	failures    atomic.Uint64
 
 	started func(context.Context) // called at each acquire; for tests
 }
@@ -58,6 +60,9 @@ func (c *Copier) Start(from jetstream.JetStream) {
 
 // Bucket returns the bucket of the other server.
 func (c *Copier) Bucket() string { return c.bucket }
+
+// Failures returns how often evidence could not be copied although there was a connection.
+func (c *Copier) Failures() uint64 { return c.failures.Load() }
 
 // Copy copies the evidence of an encoded alert that was not copied yet. A message of another program version is
 // skipped.
@@ -181,8 +186,9 @@ func (c *Copier) copyObject(ctx context.Context, e alerts.Evidence) error {
 	return c.to.Put(ctx, e.Name, e.MediaType, data)
 }
 
-// logFailure logs a failure once.
+// logFailure counts a failure, and logs it once.
 func (c *Copier) logFailure(err error) {
+	c.failures.Add(1)
 	if text := err.Error(); text != c.lastLogged {
 		c.lastLogged = text
 		c.log.Warn("evidence is not copied to the NATS server; alerts are still delivered", "error", err, errcode.Key,

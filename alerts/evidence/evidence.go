@@ -74,10 +74,11 @@ type Maker struct {
 	stop context.CancelFunc
 	work sync.WaitGroup
 
-	less broadcast.Signal // busy is smaller, or ctx has ended
-	mu   sync.Mutex
-	jobs map[string]*job
-	busy int // messages whose pictures are not taken, and clips that are not finished
+	counts counters
+	less   broadcast.Signal // busy is smaller, or ctx has ended
+	mu     sync.Mutex
+	jobs   map[string]*job
+	busy   int // messages whose pictures are not taken, and clips that are not finished
 }
 
 // NewMaker starts a Maker; Close ends it.
@@ -114,6 +115,7 @@ func (m *Maker) Submit(s thread.Request) bool {
 		return true
 	default:
 		m.add(-1)
+		m.counts.lost[LostQueueFull].Add(1)
 		m.log.Warn("too many events at once: one has no evidence", "camera", s.Alert.Camera, "id", s.Alert.ID,
 			errcode.Key, errcode.EvidenceMissing)
 		m.dropJob(s.Alert.ID)
@@ -212,6 +214,7 @@ func (m *Maker) emit(j *job) {
 	select {
 	case m.results <- f:
 	default: // the publisher is stuck, and an end does not wait forever
+		m.counts.lost[LostNotAnnounced].Add(1)
 	}
 }
 
@@ -236,6 +239,8 @@ func (m *Maker) put(e alerts.Evidence, data []byte) (alerts.Evidence, error) {
 		return e, err
 	}
 	e.Bucket, e.Bytes, e.SHA256 = m.opts.Bucket, int64(len(data)), Digest(data)
+	m.counts.stored.Add(1)
+	m.counts.bytes.Add(uint64(len(data)))
 	return e, nil
 }
 
@@ -249,11 +254,12 @@ func (m *Maker) addMissing(j *job, reason string) {
 	j.missing = append(j.missing, alerts.MissingEvidence{Kind: alerts.EvidenceClip, Reason: reason})
 }
 
-// warn logs a failure.
+// warn logs and counts a failure.
 func (m *Maker) warn(what string, s alerts.Alert, err error) {
 	if errors.Is(err, context.Canceled) {
 		err = errStopped
 	}
+	m.counts.lost[lossOf(err)].Add(1)
 	m.log.Warn("evidence is missing", "what", what, "camera", s.Camera, "id", s.ID, "error", err, errcode.Key,
 		errcode.EvidenceMissing)
 }

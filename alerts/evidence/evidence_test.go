@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -308,18 +309,33 @@ func TestFailedEvidenceDelaysNothing(t *testing.T) {
 		store   *memoryStore
 		encoder Encoder
 		want    string
+		stats   Stats
 	}{
-		"no picture": {&testMedia{}, &memoryStore{}, &countingEncoder{}, ""},
-		"no store":   {newTestMedia(t, 18), &memoryStore{err: errors.New("full")}, &countingEncoder{}, ""},
-		"no encoder": {newTestMedia(t, 18), &memoryStore{}, nil, "snapshot 1280x721 at 300, heatmap 1280x721 at 300"},
+		"no picture": {
+			&testMedia{}, &memoryStore{}, &countingEncoder{}, "",
+			Stats{Lost: map[Loss]uint64{LostNoPictures: 1, LostFailed: 1}},
+		},
+		"no store": {
+			newTestMedia(t, 18), &memoryStore{err: errors.New("full")}, &countingEncoder{}, "",
+			Stats{Lost: map[Loss]uint64{LostFailed: 2}},
+		},
+		"no encoder": {
+			newTestMedia(t, 18), &memoryStore{}, nil, "snapshot 1280x721 at 300, heatmap 1280x721 at 300",
+			Stats{Stored: 2},
+		},
 		"encoder fails": {
 			newTestMedia(t, 18), &memoryStore{}, &countingEncoder{failed: errors.New("broken")},
 			"snapshot 1280x721 at 300, heatmap 1280x721 at 300",
+			Stats{Stored: 2, Lost: map[Loss]uint64{LostFailed: 1}},
 		},
-		"not a picture": {&testMedia{full: []byte("junk")}, &memoryStore{}, &countingEncoder{}, ""},
+		"not a picture": {
+			&testMedia{full: []byte("junk")}, &memoryStore{}, &countingEncoder{}, "",
+			Stats{Lost: map[Loss]uint64{LostNoPictures: 1, LostFailed: 1}},
+		},
 		"preview at all": {
 			&testMedia{pics: newTestMedia(t, 1).pics[:1]}, &memoryStore{}, &countingEncoder{},
 			"snapshot 641x361 at 300, heatmap 641x361 at 300",
+			Stats{Stored: 2, Lost: map[Loss]uint64{LostNoPictures: 1}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -338,8 +354,17 @@ func TestFailedEvidenceDelaysNothing(t *testing.T) {
 			if missing != (c.encoder != nil && !strings.Contains(c.want, "clip")) {
 				t.Errorf("found %q, reported missing is %v", c.want, f.Missing)
 			}
+			if got, want := m.Stats(), c.stats; got.Stored != want.Stored || !maps.Equal(nonZero(got.Lost), want.Lost) {
+				t.Errorf("counted %+v, want %+v", got, want)
+			}
 		})
 	}
+}
+
+// nonZero leaves out what is 0.
+func nonZero(lost map[Loss]uint64) map[Loss]uint64 {
+	maps.DeleteFunc(lost, func(_ Loss, n uint64) bool { return n == 0 })
+	return lost
 }
 
 // One clip at a time, and events that wait for their clips do not delay the pictures of others.

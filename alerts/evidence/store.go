@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,6 +39,9 @@ type Store struct {
 	kept    []object         // the oldest first
 	bytes   int64
 	damaged []string
+
+	// keptCount and keptBytes are len(kept) and bytes for Size, which does not wait while an object is stored.
+	keptCount, keptBytes atomic.Int64
 }
 
 // Damaged returns the names of the objects that were incomplete when the bucket was opened.
@@ -133,6 +137,7 @@ func (o *Store) list(ctx context.Context) error {
 		o.bytes += int64(i.Size)
 	}
 	slices.SortFunc(o.kept, func(a, b object) int { return a.at.Compare(b.at) })
+	o.resized()
 	return nil
 }
 
@@ -179,6 +184,7 @@ func (o *Store) Put(ctx context.Context, name, mediaType string, data []byte) er
 	o.drop(slices.IndexFunc(o.kept, func(k object) bool { return k.name == name }))
 	o.kept = append(o.kept, object{name, info.NUID, int64(len(data)), o.now(), info.Chunks})
 	o.bytes += int64(len(data))
+	o.resized()
 	return nil
 }
 
@@ -198,9 +204,13 @@ func (o *Store) Reclaim(ctx context.Context, bytes int64) error {
 
 // Size returns the number of objects and their bytes.
 func (o *Store) Size() (objects int, bytes int64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.kept), o.bytes
+	return int(o.keptCount.Load()), o.keptBytes.Load()
+}
+
+// resized records a change of kept and bytes. o.mu is held.
+func (o *Store) resized() {
+	o.keptCount.Store(int64(len(o.kept)))
+	o.keptBytes.Store(o.bytes)
 }
 
 // evict deletes the oldest objects until all are young enough and at most bytes in total. o.mu is held.
@@ -218,6 +228,7 @@ func (o *Store) drop(i int) {
 	if i >= 0 {
 		o.bytes -= o.kept[i].bytes
 		o.kept = slices.Delete(o.kept, i, i+1)
+		o.resized()
 	}
 }
 

@@ -22,10 +22,11 @@ import (
 // Its goroutine is Outbox.forward: nextMessage reads the message after the cursor, and deliver retries it, with
 // deliverOnce for each attempt, until the sink has acknowledged it or it is set aside.
 type forwarder struct {
-	sink   sink.Sink
-	camera string
-	cursor atomic.Uint64 // number of the last acknowledged message
-	signal chan struct{} // capacity 1: there may be a new message
+	sink    sink.Sink
+	camera  string
+	cursor  atomic.Uint64 // number of the last acknowledged message
+	signal  chan struct{} // capacity 1: there may be a new message
+	failing atomic.Bool   // the latest attempt failed
 }
 
 func (f *forwarder) wake() {
@@ -119,7 +120,7 @@ func (o *Outbox) readMessage(ctx context.Context, f *forwarder) (sink.Message, e
 	return sink.Message{
 		Seq: raw.Sequence, Camera: f.camera, Subject: raw.Subject, ID: raw.Header.Get(jetstream.MsgIDHeader),
 		Data:   raw.Data,
-		Origin: raw.Header.Get(broker.OriginHeader),
+		Origin: raw.Header.Get(broker.OriginHeader), Stored: raw.Time,
 	}, nil
 }
 
@@ -139,7 +140,7 @@ func (o *Outbox) skipUnreadable(ctx context.Context, f *forwarder) (m sink.Messa
 	}, func(r broker.Record) error {
 		m, found = sink.Message{
 			Seq: r.Seq, Camera: f.camera, Subject: r.Subject, ID: r.ID, Data: r.Data,
-			Origin: r.Origin,
+			Origin: r.Origin, Stored: r.Time,
 		},
 			true
 		return errFound
@@ -206,6 +207,8 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 			return
 		}
 		attempts++
+		o.counters.sinks[f.sink.Name()].failures.Add(1)
+		f.failing.Store(true)
 		if sink.IsRefused(err) {
 			if refusedSince.IsZero() {
 				refusedSince = time.Now()
@@ -232,6 +235,7 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 
 // delivered records that a sink has a message, or will never get it.
 func (o *Outbox) delivered(f *forwarder, m sink.Message) {
+	f.failing.Store(false)
 	f.cursor.Store(m.Seq)
 	o.progress.Notify()
 }
@@ -242,7 +246,14 @@ func (o *Outbox) deliverOnce(ctx context.Context, f *forwarder, m sink.Message) 
 		o.skipForeign(f, m, err)
 		return nil
 	}
-	return f.sink.Deliver(ctx, m)
+	err := f.sink.Deliver(ctx, m)
+	if err == nil {
+		o.counters.sinks[f.sink.Name()].delivered.Add(1)
+		if o.opts.OnDelivered != nil {
+			o.opts.OnDelivered(f.sink.Name(), time.Since(m.Stored))
+		}
+	}
+	return err
 }
 
 // newBackoff returns the pauses between attempts to store or deliver an alert, or to restart the server.

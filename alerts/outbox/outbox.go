@@ -47,6 +47,9 @@ type Options struct {
 	// OnStorage is called with every message that is published at alerts.StorageSubject of the embedded server. It must
 	// not block; it may be nil.
 	OnStorage func(alerts.Storage)
+	// OnDelivered is called after a sink has acknowledged an alert, with the time since it was stored. It must not
+	// block; it may be nil.
+	OnDelivered func(sink string, after time.Duration)
 	// LongestPause bounds the pause before a delivery is tried again; 0 is five seconds.
 	LongestPause time.Duration
 	// SetAsideAfter is how long an alert that a sink refuses (sink.Refused) is retried before it is set aside; 0 is
@@ -71,6 +74,7 @@ type Outbox struct {
 	hadLedger       bool   // an earlier run has written a ledger
 	lastLedgerError string // used by maintain only
 
+	counters      counters
 	setAsideCount atomic.Uint64
 	messageCount  atomic.Uint64 // messages in the stream at the last check
 
@@ -84,8 +88,9 @@ type Outbox struct {
 	lastStored     map[string]uint64 // number of each camera's last message
 	openEvents     map[string]uint64 // number of the first message of each open event, by its id
 	forwarders     []*forwarder
-	initialCursors map[string]uint64 // each sink's cursor at the start
-	savedCursors   map[string]uint64 // the cursors as saved, by key
+	undelivered    map[string]undelivered // messages that a sink may not have, by camera
+	initialCursors map[string]uint64      // each sink's cursor at the start
+	savedCursors   map[string]uint64      // the cursors as saved, by key
 
 	streamCache jetstream.Stream
 	stopping    bool
@@ -102,7 +107,7 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	o = &Outbox{
 		opts: opts, log: opts.Log, reclaim: opts.Reclaim, lastStored: map[string]uint64{},
 		openEvents:     map[string]uint64{},
-		initialCursors: map[string]uint64{},
+		initialCursors: map[string]uint64{}, undelivered: map[string]undelivered{},
 	}
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
@@ -110,6 +115,7 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	o.opts.Bytes, o.opts.Reserve = orElse(opts.Bytes, DefaultBytes), orElse(opts.Reserve, DefaultReserve)
 	o.opts.LongestPause = orElse(opts.LongestPause, 5*time.Second)
 	o.opts.SetAsideAfter = orElse(opts.SetAsideAfter, 10*time.Minute)
+	o.counters.sinks = newSinkCounters(opts.Sinks)
 	o.opts.Server.OnWriteError = o.storeFailure.set
 	o.opts.Server.Prepare = o.prepare
 	o.reserve = newReserve(opts.Server.Dir, o.opts.Reserve)
@@ -208,6 +214,8 @@ func (o *Outbox) Publish(ctx context.Context, a alerts.Alert) error {
 		o.openEvents[a.ID] = seq
 	}
 	o.startForwarders(a.Camera)
+	o.counters.stored.Add(1)
+	o.addUndelivered(a.Camera, seq, time.Now())
 	for _, f := range o.forwarders {
 		if f.camera == a.Camera {
 			f.wake()

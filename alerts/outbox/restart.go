@@ -35,6 +35,7 @@ func (o *Outbox) restartServer(ctx context.Context) error {
 		return fmt.Errorf("restart the embedded server: %w", err)
 	}
 	o.restartedAt = time.Now()
+	o.counters.restarts.Add(1)
 	o.log.Warn("embedded NATS server restarted after it could not write", "free_bytes", freeBytes(o.opts.Server.Dir),
 		errcode.Key, storeCode(cause))
 	o.mu.Lock()

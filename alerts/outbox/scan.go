@@ -49,6 +49,9 @@ func (o *Outbox) scan(ctx context.Context) (s scanResult, err error) {
 	s.ended = map[string]bool{}
 	unreadable, err := o.conn.Scan(ctx, broker.ScanOptions{Heads: true}, func(r broker.Record) error {
 		o.index(open, r.Subject, r.ID, r.Seq)
+		if camera, _, ok := parseSubject(r.Subject); ok {
+			o.addUndelivered(camera, r.Seq, r.Time)
+		}
 		if id, _, _ := strings.Cut(r.ID, ":"); o.isOpen(id) {
 			if _, phase, ok := parseSubject(r.Subject); ok && phase == alerts.PhaseEnd {
 				s.ended[id] = true
@@ -143,6 +146,7 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 // logUnreadable logs messages that the server has and cannot read.
 func (o *Outbox) logUnreadable(numbers []uint64) {
 	if len(numbers) > 0 {
+		o.counters.unreadable.Add(uint64(len(numbers)))
 		o.log.Error("stored alerts cannot be read and are skipped", "unreadable", len(numbers), "numbers",
 			store.RangesOf(numbers).String(),
 			"remedy", "stop vigil and run vigil store repair", errcode.Key, errcode.StoreUnreadable)

@@ -178,6 +178,7 @@ func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, sin
 		if err := dropAside(ctx, js, oldest.Key); err != nil {
 			return err
 		}
+		o.counters.asideDeleted.Add(1)
 		o.log.Error("ALARM: too many alerts are set aside; the oldest is deleted and never reaches its sink", "sink",
 			oldest.Sink, "camera",
 			oldest.Camera, "id", oldest.MessageID, errcode.Key, errcode.SinkLostAside)
@@ -190,6 +191,7 @@ func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, sin
 			"tries it again)",
 		"sink", a.Sink, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339),
 		"error", a.Reason, errcode.Key, errcode.SinkRefusedMessage)
+	o.counters.setAside.Add(1)
 	o.setAsideCount.Add(1) // watchAside counts again; forwarders do not wait for retries
 	o.publishCounts()
 	return nil

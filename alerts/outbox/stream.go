@@ -41,6 +41,7 @@ func (o *Outbox) checkStream(ctx context.Context) {
 	}
 	info := s.CachedInfo()
 	o.messageCount.Store(info.State.Msgs)
+	o.counters.bytes.Store(info.State.Bytes)
 	if info.Config.Sealed {
 		o.reportFailure(errStreamSealed)
 		return

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"time"
 )
 
 // Message is a stored alert.
@@ -16,7 +17,8 @@ type Message struct {
 	Subject, ID string
 	Data        []byte // the CloudEvent
 	Origin      string // proof that this vigil stored it
-	Again       bool   // repeated on request, when later ones of its camera may have been delivered
+	Stored      time.Time
+	Again       bool // repeated on request, when later ones of its camera may have been delivered
 }
 
 // Sink delivers alerts of the outbox. Its cursor is stored under its name, of a-z, 0-9 and -.

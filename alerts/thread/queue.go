@@ -60,6 +60,7 @@ type Options struct {
 	Publisher Publisher          // nil publishes nothing
 	Evidence  EvidenceMaker      // may be nil
 	OnAlert   func(alerts.Alert) // called for each message, after the Publisher if there is one; may be nil
+	OnLost    func(alerts.Alert) // called for each message that was not stored; may be nil
 	Log       *slog.Logger
 }
 
@@ -68,6 +69,7 @@ type Queue struct {
 	to          Publisher     // nil publishes nothing
 	evidence    EvidenceMaker // may be nil
 	onAlert     func(alerts.Alert)
+	onLost      func(alerts.Alert)
 	log         *slog.Logger
 	messages    chan Message
 	lossy       lossyQueue
@@ -92,8 +94,9 @@ type Queue struct {
 // NewQueue returns a Queue; Run publishes what is enqueued.
 func NewQueue(o Options) *Queue {
 	q := &Queue{
-		to: o.Publisher, evidence: o.Evidence, onAlert: o.OnAlert, log: o.Log, messages: make(chan Message, alertQueue),
-		lossy: newLossyQueue(), holdExpired: make(chan *eventThread), updateDue: make(chan *eventThread),
+		to: o.Publisher, evidence: o.Evidence, onAlert: o.OnAlert, onLost: o.OnLost, log: o.Log,
+		messages: make(chan Message, alertQueue),
+		lossy:    newLossyQueue(), holdExpired: make(chan *eventThread), updateDue: make(chan *eventThread),
 		over: make(chan struct{}), threads: map[string]*eventThread{},
 	}
 	q.deadline, q.giveUp = context.WithCancel(context.Background())
@@ -148,6 +151,9 @@ func (q *Queue) recordLoss(a alerts.Alert, err error) {
 	if q.first == nil {
 		// Not wrapped: the timeout here is not a cancellation by the caller.
 		q.first = fmt.Errorf("%s: %v", a.MessageID(), err) //nolint:errorlint // see above
+	}
+	if q.onLost != nil {
+		q.onLost(a)
 	}
 	q.log.Error("alert not delivered", "camera", a.Camera, "id", a.MessageID(), "error", err,
 		errcode.Key, errcode.SinkQueue)
