@@ -17,6 +17,7 @@ func (c *cameraState) adapt(clip *detect.Clip, change detect.Transition, ep dete
 		a.Gap()
 	case a.Push(clip):
 		a.Theta(c.scales)
+		c.shareScales()
 		if c.camera.OnAdapted != nil {
 			c.camera.OnAdapted(a.Adapted())
 		}

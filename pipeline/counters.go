@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/pipeline/detect"
 	"vigil/preprocess"
 	"vigil/video"
 )
@@ -18,6 +19,7 @@ type counters struct {
 	pauses                                                atomic.Uint64
 	info                                                  atomic.Pointer[video.Info]
 	rates                                                 atomic.Pointer[Rates]
+	scales                                                atomic.Pointer[[]detect.Scale]
 }
 
 // Stats counts what happened to one camera's pictures so far. Every frame that was read and every clip that was due is
@@ -56,6 +58,10 @@ type Stats struct {
 	Openings        uint64 // of the source
 	Failures        uint64 // of the source
 	Rates           Rates  // of the longest opening
+	// QueueAge is how long the clip that waits for the scheduler has waited; 0 for none.
+	QueueAge time.Duration
+	// Scales are the scales of the camera's errors that are in force, each with its measure; none without a threshold.
+	Scales []detect.Scale
 	// State is the camera's state, Since its start, and States how often each state was entered.
 	State  alerts.State
 	Since  time.Time
@@ -81,6 +87,10 @@ func (r *reader) snapshot() Stats {
 		Openings: c.openings.Load(),
 		Failures: c.failures.Load(),
 		Rates:    *rates,
+		QueueAge: r.box.age(r.slot),
+	}
+	if scales := c.scales.Load(); scales != nil {
+		s.Scales = *scales
 	}
 	s.Waiting = s.Frames - s.Used - s.Unused - s.Lost
 	s.Clips = s.Due - s.Incomplete

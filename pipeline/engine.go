@@ -87,7 +87,7 @@ func NewEngine(ctx context.Context, opts Options) *Engine {
 	}
 	e.box.setLimit(opts.ClipMemory)
 	e.queue = thread.NewQueue(thread.Options{
-		Publisher: opts.Publisher, Evidence: opts.Evidence, OnAlert: opts.OnAlert, Log: e.log,
+		Publisher: opts.Publisher, Evidence: opts.Evidence, OnAlert: opts.OnAlert, OnLost: opts.OnLost, Log: e.log,
 	})
 	e.scheduler = &scheduler{box: e.box, onClip: opts.OnClip, publish: e.queue}
 	e.publishing.Go(func() { e.publishErr = e.queue.Run(ctx) })

@@ -299,6 +299,16 @@ func (m *mailbox) skipped(s *slot) uint64 {
 	return s.skipped
 }
 
+// age returns how long the camera's pending cuboid has waited; 0 for none.
+func (m *mailbox) age(s *slot) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.pending == nil {
+		return 0
+	}
+	return time.Since(s.since)
+}
+
 // signal puts a token into a channel of capacity 1, if it is empty.
 func signal(c chan struct{}) {
 	select {

@@ -30,6 +30,9 @@ type Options struct {
 	Evidence  thread.EvidenceMaker // makes evidence for cameras with a MediaBuffer; nil for none
 	// OnAlert is called for each message of an event, after the Publisher has stored it if there is one; may be nil.
 	OnAlert func(alerts.Alert)
+	// OnLost is called for each message of an event that the Publisher could not store; it must not block, and may be
+	// nil.
+	OnLost func(alerts.Alert)
 	// Summary is the interval at which counters are logged; 0 for never.
 	Summary time.Duration
 	// OnEnded is called with the name of a camera that has ended by itself, as a recording does; it must not block, and

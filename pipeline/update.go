@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"vigil/alerts"
 	"vigil/pipeline/detect"
@@ -147,4 +148,16 @@ func (c *cameraState) configure(cam Camera) {
 		c.sensitivity[i] = cal.SensitivityFor(m)
 	}
 	c.background = cam.background()
+	c.shareScales()
+}
+
+// shareScales gives the scales in force to Stats.
+func (c *cameraState) shareScales() {
+	scales := slices.Clone(c.scales)
+	for i := range scales {
+		if scales[i].Measure == "" {
+			scales[i].Measure = c.measures[0]
+		}
+	}
+	c.reader.stats.scales.Store(&scales)
 }
