@@ -12,6 +12,7 @@ import (
 
 	"vigil/config"
 	"vigil/internal/errcode"
+	"vigil/internal/metrics"
 	"vigil/pipeline"
 )
 
@@ -47,7 +48,8 @@ type RunOptions struct {
 // Run monitors the configuration's cameras, or only the named ones, until ctx ends or every recording has ended.
 func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOptions) (err error) {
 	defer ExitAfter(ctx, o.ForceExit)()
-	log := o.Log
+	numbers := metrics.New()
+	log := slog.New(errcode.Handler(numbers.LogHandler(o.Log.Handler())))
 	// The other cameras are still configured, so their MQTT announcements stay.
 	watched := cfg
 	if named != nil {
@@ -66,7 +68,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		keepMedia(&p.cameras[i], c, p.memory.Ring)
 		logThreshold(log, p.cameras[i], c)
 	}
-	sinks, err := OpenSinks(ctx, cfg, log)
+	sinks, err := openSinks(ctx, cfg, log, numbers.OnDelivered)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped while starting
@@ -83,11 +85,15 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	}
 	s := newSystem(ctx, p, sinks, log)
 	s.start, s.inForce, s.adapted = cfg, found, adapted
-	s.engine = pipeline.NewEngine(ctx, pipeline.Options{
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	s.engine = pipeline.NewEngine(running, pipeline.Options{
 		Threads: cfg.Threads, Log: log, Publisher: s.monitor, Evidence: sinks.EvidenceMaker(), Summary: o.Summary,
 		ClipMemory: p.memory.Clips, OnEnded: func(string) { s.poke() },
+		OnClip: numbers.OnClip, OnAlert: numbers.OnAlert, OnLost: numbers.OnLost,
 	})
 	if err = s.open(); err == nil {
+		services := openHTTP(cfg.HTTP, numbers, s, log)
 		stop := s.serve(ctx, cfg.DataDir)
 		reloading, stopReloading := context.WithCancel(ctx)
 		var reloads sync.WaitGroup
@@ -98,6 +104,10 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 			o.started(s)
 		}
 		s.wait(ctx)
+		services.close()
+		if ctx.Err() != nil {
+			end()
+		}
 		stopReloading()
 		reloads.Wait()
 		stop()

@@ -72,6 +72,13 @@ func (d *Sinks) command(ctx context.Context, camera string, change alerts.Switch
 // OpenSinks opens the outbox of the data directory with the configured sinks. An unavailable sink is not an
 // error.
 func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sinks, err error) {
+	return openSinks(ctx, cfg, log, nil)
+}
+
+// openSinks is OpenSinks with outbox.Options.OnDelivered.
+func openSinks(ctx context.Context, cfg config.Config, log *slog.Logger, onDelivered func(string, time.Duration)) (
+	d *Sinks, err error,
+) {
 	d = &Sinks{log: log, stop: func() {}}
 	defer func() {
 		if err != nil {
@@ -88,7 +95,7 @@ func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sin
 	d.Outbox, err = outbox.Open(ctx, outbox.Options{
 		Server: d.serverOptions(cfg, log), Sinks: sinks, Log: log, Bytes: int64(cfg.Outbox.Size) << 20,
 		Reserve:   int64(cfg.Outbox.Reserve) << 20,
-		OnStorage: d.forwardStorage, SetAsideAfter: cfg.Outbox.SetAsideAfter,
+		OnStorage: d.forwardStorage, SetAsideAfter: cfg.Outbox.SetAsideAfter, OnDelivered: onDelivered,
 	})
 	if err != nil {
 		return d, err
@@ -240,9 +247,9 @@ const (
 	makerLimit = time.Second
 )
 
-// Shutdown waits briefly for the last stored alerts to be delivered, and closes everything: the sinks concurrently,
-// each within the remaining time, since one that hangs must not prevent the store from being closed. What
-// was not delivered is delivered after the next start.
+// Shutdown waits briefly for the last stored alerts to be delivered, and closes everything in order: evidence, the sinks
+// concurrently, and the store. Each has its time, since one that hangs must not prevent the store from being closed.
+// What was not delivered is delivered after the next start.
 func (d *Sinks) Shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
@@ -270,12 +277,15 @@ func (d *Sinks) Shutdown() error {
 	if d.remote != nil {
 		parts.Go(func() { d.closePart(ctx, closeLimit, "nats", d.remote.Close) })
 	}
-	var err error
-	if d.Outbox != nil {
-		err = d.Close()
-	}
 	parts.Wait()
-	return err
+	if d.Outbox == nil {
+		return nil
+	}
+	if err := d.Close(); err != nil {
+		return err
+	}
+	d.log.Debug("closed", "part", "store")
+	return nil
 }
 
 // closePart closes a part other than the store. If that takes too long or fails, it is logged and the shutdown
@@ -289,7 +299,9 @@ func (d *Sinks) closePart(ctx context.Context, limit time.Duration, name string,
 	case err := <-done:
 		if err != nil {
 			d.log.Warn("not closed properly", "part", name, "error", err, errcode.Key, errcode.ServerUnstopped)
+			return
 		}
+		d.log.Debug("closed", "part", name)
 	case <-ctx.Done():
 		d.log.Warn("does not end and is abandoned", "part", name, errcode.Key, errcode.ServerUnstopped)
 	}

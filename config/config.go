@@ -38,6 +38,8 @@ type Config struct {
 	MQTT MQTT `yaml:"mqtt"`
 	// Webhook is an address that the alerts are posted to as well.
 	Webhook Webhook `yaml:"webhook"`
+	// HTTP is where programs of this machine read metrics and health.
+	HTTP HTTP `yaml:"http"`
 	// Defaults are settings for every camera; a camera's own settings win, key by key.
 	Defaults Settings `yaml:"defaults"`
 	// Cameras are the cameras to watch.
@@ -206,6 +208,7 @@ func Default() Config {
 			Before: 5 * time.Second, After: 3 * time.Second, Longest: 20 * time.Second, Copy: true,
 		},
 		MQTT:    MQTT{Topic: "vigil", Discovery: "homeassistant"},
+		HTTP:    HTTP{Listen: "127.0.0.1:8080", Pprof: Off},
 		Webhook: Webhook{Timeout: 10 * time.Second, Phases: []string{"start", "update", "end"}},
 		Defaults: Settings{
 			Alarms:      Rate{Times: 1, Per: "day"},

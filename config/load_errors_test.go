@@ -25,6 +25,11 @@ is empty; vigil config init writes one to start from`,
 3: cameras[0].hop: is a value of the environment, must be a whole number
 3: cameras[0].transport: is a value of the environment, must be one of tcp, udp
 3: cameras[0].name: is a value of the environment, must be 1 to 64 of a-z, 0-9, _ and -`,
+	"http.bad.yml": `
+2: http.listen: is "0.0.0.0:8080", can be reached by other machines, which is refused as long as there is no login for it; must be an address of this machine, such as 127.0.0.1:8080, or off
+3: http.pprof: is "vigil.example", must be an address of this machine with a port, such as 127.0.0.1:8080, or off`,
+	"httpsame.bad.yml": `
+1: http.pprof: is "127.0.0.1:7", the same as http.listen; must be another address, or off`,
 	"list.bad.yml": `
 1: is not a map of keys and values, as vigil config init writes it`,
 	"many.bad.yml": `
@@ -129,7 +134,7 @@ is not a text file in UTF-8; a configuration is YAML, as vigil config init write
 	"second.bad.yml": `
 2: a second document starts here; must be one (take out the --- line)`,
 	"secrets.bad.yml": `
-1: ***: unknown key; known under the top are data_dir, log, threads, buffers, model, nats, outbox, evidence, mqtt, webhook, defaults, cameras
+1: ***: unknown key; known under the top are data_dir, log, threads, buffers, model, nats, outbox, evidence, mqtt, webhook, http, defaults, cameras
 3: cameras[0].source: the URL's host is missing or malformed (in a user name or a password write @ / ? # : % and a blank as %40 %2F %3F %23 %3A %25 %20)
 3: cameras[0].model: is a list, must be text (put it in quotes)
 3: cameras[0].name: is "***", must be 1 to 64 of a-z, 0-9, _ and -`,

@@ -20,6 +20,7 @@ func (c Config) problems() []Problem {
 	found.fromTags(c)
 	found.nats(c.NATS)
 	found.sinks(c)
+	found.http(c.HTTP)
 	found.settings("defaults", c.Defaults)
 	names := map[string]int{}
 	for i, camera := range c.Cameras {

@@ -100,4 +100,5 @@ const (
 	ServerClient    Code = "server.client"
 	ServerControl   Code = "server.control"
 	ServerUnstopped Code = "server.unstopped"
+	ServerNoHTTP    Code = "server.no_http"
 )

@@ -504,4 +504,10 @@ var table = []Entry{
 			"start.",
 		Remedy: "None. Where it comes again, check the server or camera that the line names.",
 	},
+	{
+		Code: ServerNoHTTP, Title: "Metrics and health are not served: the HTTP address cannot be used",
+		Cause: "Another program listens on the address of http.listen or http.pprof, often another vigil, or this " +
+			"machine lacks it. Cameras and alerts go on.",
+		Remedy: "Find the program (ss -ltnp), or set http.listen to a free port or to off, and start vigil again.",
+	},
 }

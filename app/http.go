@@ -1,0 +1,159 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/pprof"
+	"slices"
+	"sync"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/outbox"
+	natssink "vigil/alerts/sink/nats"
+	"vigil/config"
+	"vigil/internal/errcode"
+	"vigil/internal/health"
+	"vigil/internal/listener"
+	"vigil/internal/metrics"
+	"vigil/pipeline"
+)
+
+const (
+	// httpCloseLimit is how long responses in progress may delay the stop.
+	httpCloseLimit = 500 * time.Millisecond
+	// pprofLimit bounds the recording of a profile.
+	pprofLimit = 2 * time.Minute
+)
+
+// httpServices serve metrics, health and profiles of a running system, and tell systemd how it is.
+type httpServices struct {
+	health  *health.Health
+	servers []*listener.Server
+	log     *slog.Logger
+}
+
+// openHTTP starts the services. An address that cannot be used is logged, and the cameras go on.
+func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, log *slog.Logger) *httpServices {
+	m.Read(metrics.Sources{
+		Cameras: s.stats, Alerts: s.sinks.numbers, Reloads: func() metrics.Reloads {
+			r := s.Reloads()
+			return metrics.Reloads{OK: r.Applied, Failed: r.Failed, Last: r.At, LastOK: r.Err == nil}
+		},
+	})
+	h := &httpServices{log: log, health: health.NewHealth(health.Sources{
+		Cameras: s.stats, Outbox: func() outbox.Stats { return s.sinks.Stats() }, Connected: s.sinks.connected,
+	}, log)}
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", m.Handler(log))
+	mux.Handle("/healthz", h.health.AliveHandler())
+	mux.Handle("/readyz", h.health.ReadyHandler())
+	h.listen("http.listen", cfg.Listen, mux, 0, log)
+	h.listen("http.pprof", cfg.Pprof, profiles(), pprofLimit, log)
+	return h
+}
+
+// listen serves a handler on an address of the configuration.
+func (h *httpServices) listen(key, address string, handler http.Handler, limit time.Duration, log *slog.Logger) {
+	if address == config.Off {
+		return
+	}
+	s, err := listener.Open(listener.Options{Address: address, Handler: handler, Log: log, WriteTimeout: limit})
+	if err != nil {
+		log.Error("ALARM: the HTTP address cannot be used; the cameras are watched, but nothing is served there",
+			"key", key, "error", errcode.ServerNoHTTP.Default(err),
+			"remedy", "find the program there (ss -ltnp), or set "+key+
+				" to another port or to off; then start vigil again")
+		return
+	}
+	log.Info("HTTP listens", "key", key, "url", s.URL())
+	h.servers = append(h.servers, s)
+}
+
+// close stops listening, and tells systemd that the program stops.
+func (h *httpServices) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), httpCloseLimit)
+	defer cancel()
+	var closing sync.WaitGroup
+	for _, s := range h.servers {
+		closing.Go(func() {
+			if err := s.Close(ctx); err != nil {
+				h.log.Debug("HTTP not closed properly", "error", err)
+			}
+		})
+	}
+	closing.Wait()
+	h.health.Close()
+	if len(h.servers) > 0 {
+		h.log.Debug("HTTP closed")
+	}
+}
+
+// stats are the counters of the configured cameras. A paused camera, which is not in the engine, has those of before.
+func (s *system) stats() []pipeline.Stats {
+	all := s.engine.Stats()
+	for _, c := range s.watched() {
+		name := c.config.Name
+		if slices.ContainsFunc(all, func(s pipeline.Stats) bool { return s.Camera == name }) ||
+			!s.switches.get(name).Paused {
+			continue
+		}
+		all = append(all, s.monitor.pausedStats(name))
+	}
+	return all
+}
+
+// pausedStats are a paused camera's counters of before, in the state paused.
+func (m *monitor) pausedStats(camera string) pipeline.Stats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o := m.of(camera)
+	stats := o.last
+	stats.Camera, stats.State, stats.Since, stats.Scales = camera, alerts.StatePaused, o.status.Wall, nil
+	stats.States = maps.Clone(stats.States)
+	if stats.States == nil {
+		stats.States = map[alerts.State]uint64{}
+	}
+	stats.States[alerts.StatePaused] = o.pauses
+	return stats
+}
+
+// profiles serves profiles of this program as go tool pprof reads them.
+func profiles() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+// numbers are the metrics of alerts and evidence.
+func (d *Sinks) numbers() metrics.Alerts {
+	a := metrics.Alerts{Outbox: d.Stats(), Connected: d.connected()}
+	a.Usage, _ = d.Server().Usage()
+	if d.maker == nil {
+		return a
+	}
+	e := &metrics.Evidence{Stats: d.maker.Stats(), Damaged: len(d.objects.Damaged())}
+	e.Objects, e.Bytes = d.objects.Size()
+	if d.copier != nil {
+		e.CopyFailures = d.copier.Failures()
+	}
+	a.Evidence = e
+	return a
+}
+
+// connected says of each sink with a connection of its own whether it is up.
+func (d *Sinks) connected() map[string]bool {
+	up := map[string]bool{}
+	if d.remote != nil {
+		up[natssink.Sink{}.Name()] = d.remote.Connected()
+	}
+	if d.mqtt != nil {
+		up[d.mqtt.Name()] = d.mqtt.Connected() == nil
+	}
+	return up
+}
