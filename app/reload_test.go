@@ -38,12 +38,14 @@ type reloading struct {
 func (r *reloading) path(name string) string { return filepath.Join(r.dir, name) }
 
 // write replaces a file as a whole.
-func (r *reloading) write(name, text string) {
+func (r *reloading) write(name, text string) { r.replace(r.path(name), text) }
+
+func (r *reloading) replace(path, text string) {
 	r.Helper()
-	if err := os.WriteFile(r.path(name+".new"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
 		r.Fatal(err)
 	}
-	if err := os.Rename(r.path(name+".new"), r.path(name)); err != nil {
+	if err := os.Rename(path+".new", path); err != nil {
 		r.Fatal(err)
 	}
 }
@@ -63,8 +65,8 @@ func (r *reloading) yaml(cameras int, more map[string]string) string {
 	return text
 }
 
-// calibrate writes a calibration of a camera without a mask.
-func (r *reloading) calibrate(name string) {
+// calibrate writes a calibration of a camera without a mask, whose errors are so high at least.
+func (r *reloading) calibrate(name string, lo float64) {
 	r.Helper()
 	m, err := model.Load(r.weights)
 	if err != nil {
@@ -73,7 +75,7 @@ func (r *reloading) calibrate(name string) {
 	var normal calibrate.NormalScores
 	for i := range 1200 {
 		at := detect.Moment{PTS: time.Duration(i) * time.Second}
-		e := 0.2 + 0.1*float64(i*i%17)
+		e := lo + 0.1*float64(i*i%17)
 		normal.Add(detect.Clip{
 			First: at, Centre: at, Last: detect.Moment{PTS: at.PTS + time.Second},
 			Readings: [2]detect.Reading{{Measure: calibrate.MeasureOf(m.Spec().Score), Error: e, Raw: e}},
@@ -177,15 +179,15 @@ func (r *reloading) stats() map[string]pipeline.Stats {
 // change lose no frame.
 func TestReload(t *testing.T) {
 	r := startReloading(t, 8)
-	good := r.yaml(8, nil)
+	start := r.yaml(8, nil)
 	for _, c := range []struct{ name, text, want string }{
-		{"broken YAML", good + "  - {name: c8", "vigil.yaml"},
-		{"half-written", good[:len(good)/2], "vigil.yaml"},
+		{"broken YAML", start + "  - {name: c8", "vigil.yaml"},
+		{"half-written", start[:len(start)/2], "vigil.yaml"},
 		{"empty", "", "vigil.yaml"},
-		{"an unknown key", good + "speed: 3\n", "speed"},
-		{"two cameras of one name", good + "  - {name: c0, source: " + r.video + "}\n", "c0"},
-		{"weights that are not there", strings.Replace(good, r.weights, "gone.safetensors", 1), "gone.safetensors"},
-		{"weights that do not load", strings.Replace(good, r.weights, "vigil.yaml", 1), "model"},
+		{"an unknown key", start + "speed: 3\n", "speed"},
+		{"two cameras of one name", start + "  - {name: c0, source: " + r.video + "}\n", "c0"},
+		{"weights that are not there", strings.Replace(start, r.weights, "gone.safetensors", 1), "gone.safetensors"},
+		{"weights that do not load", strings.Replace(start, r.weights, "vigil.yaml", 1), "model"},
 		{"a calibration that is not there", r.yaml(8, map[string]string{"c3": ", calibration: c3.json"}), "c3"},
 	} {
 		r.write("vigil.yaml", c.text)
@@ -222,7 +224,7 @@ func TestReload(t *testing.T) {
 	r.reload()
 	r.until("ten cameras", func() bool { return len(r.engine.Stats()) == 10 && r.stats()["c9"].Frames > 5 })
 	// A mask takes the calibration of a camera away, and gives it back when it goes.
-	r.calibrate("c8")
+	r.calibrate("c8", 0.2)
 	for _, c := range []struct {
 		mask string
 		want alerts.State
@@ -241,6 +243,21 @@ func TestReload(t *testing.T) {
 	if !strings.Contains(r.log.String(), "make a new one with 'vigil calibrate c8 -o ") {
 		t.Errorf("the log does not say how to calibrate c8:\n%s", r.log.String())
 	}
+	// Files that the configuration names are taken up by themselves.
+	theta := r.find("c8").camera.Threshold.Theta
+	r.calibrate("c8", 0.3)
+	r.until("another calibration", func() bool { return r.find("c8").camera.Threshold.Theta != theta })
+	good, err := os.ReadFile(r.weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.replace(r.weights, string(good[:len(good)/2]))
+	r.until("half of the weights", func() bool {
+		err := r.Reloads().Err
+		return err != nil && strings.Contains(err.Error(), "model: "+r.weights)
+	})
+	r.replace(r.weights, string(good))
+	r.until("the weights again", func() bool { return r.Reloads().Err == nil })
 	now := r.stats()
 	if _, there := now["c1"]; there {
 		t.Error("the removed camera is still there")
