@@ -122,12 +122,17 @@ func switchesOf(s alerts.Switches) control.Switches {
 
 // states are those of the sinks.
 func (d *Sinks) states() []control.Sink {
-	backlog := d.Backlog()
+	backlog, stats := d.Backlog(), d.Stats()
 	all := []control.Sink{}
 	add := func(name string, connected *bool, why error) {
 		one := control.Sink{Name: name, Connected: connected, Behind: backlog[name]}
 		if one.Behind == nil {
 			one.Behind = []string{}
+		}
+		for _, s := range stats.Sinks {
+			if s.Name == name {
+				one.Waiting = s.Waiting
+			}
 		}
 		if why != nil {
 			one.Error = why.Error()

@@ -48,7 +48,7 @@ func (s Status) Print(w io.Writer) error {
 		}
 		behind := "none"
 		if len(sink.Behind) > 0 {
-			behind = strings.Join(sink.Behind, ", ")
+			behind = fmt.Sprintf("%d of %s", sink.Waiting, strings.Join(sink.Behind, ", "))
 		}
 		t.row(sink.Name, state, behind, sink.Error)
 	}

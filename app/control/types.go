@@ -96,8 +96,9 @@ type Sink struct {
 	// Connected is absent for a sink without a connection of its own, such as a webhook.
 	Connected *bool  `json:"connected,omitempty"`
 	Error     string `json:"error,omitempty"` // why it is not connected
-	// Behind are the cameras with alerts that are not delivered yet.
-	Behind []string `json:"behind"`
+	// Behind are the cameras with alerts that are not delivered yet, and Waiting is the number of their messages.
+	Behind  []string `json:"behind"`
+	Waiting int      `json:"waiting"`
 }
 
 // Store is the state of the store of alerts.
