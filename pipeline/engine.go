@@ -70,7 +70,7 @@ func keyOf(m *model.Model) modelKey {
 
 // The errors of an Engine's methods.
 var (
-	ErrNoCamera = errors.New("no such camera")
+	ErrNoCamera = errcode.CameraUnknown.New("no such camera")
 	ErrCamera   = errors.New("a camera of this name is there already")
 	ErrClosed   = errors.New("the engine is closed")
 )

@@ -99,6 +99,8 @@ func TestEveryCodeIsUsed(t *testing.T) {
 // withoutCode are the exported sentinels that no user sees: a caller handles them.
 var withoutCode = []string{
 	"ErrStopped",   // of a training run that a signal ended: its weights are written
+	"ErrClosed",    // of an engine that ends while its cameras are changed
+	"ErrCamera",    // a configuration with two cameras of one name has an error of its own
 	"ErrNoMessage", // a message was deleted meanwhile: package archive skips it, or has an error of its own
 }
 
