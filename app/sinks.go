@@ -247,9 +247,9 @@ const (
 	makerLimit = time.Second
 )
 
-// Shutdown waits briefly for the last stored alerts to be delivered, and closes everything in order: evidence, the sinks
-// concurrently, and the store. Each has its time, since one that hangs must not prevent the store from being closed.
-// What was not delivered is delivered after the next start.
+// Shutdown waits briefly for the last stored alerts to be delivered, and closes everything in order: evidence, the
+// sinks concurrently, and the store. Each has its time, since one that hangs must not prevent the store from being
+// closed. What was not delivered is delivered after the next start.
 func (d *Sinks) Shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()

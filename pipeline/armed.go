@@ -42,12 +42,14 @@ func (r *reader) checkArmed(now time.Time) {
 	if r.Suspended == nil {
 		return
 	}
+	// The new note comes before the end of the old one, or the camera would be live in between.
 	off := r.Suspended(now)
+	if off.State != "" {
+		r.health.setNote(off.State, off.Why)
+	}
 	for _, state := range []alerts.State{alerts.StateSnoozed, alerts.StateDetectionOff} {
-		why := ""
-		if off.State == state {
-			why = off.Why
+		if state != off.State {
+			r.health.setNote(state, "")
 		}
-		r.health.setNote(state, why)
 	}
 }

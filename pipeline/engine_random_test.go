@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -193,7 +192,7 @@ func TestRandomChanges(t *testing.T) {
 			})
 		})
 		if t.Failed() {
-			t.Fatal(fmt.Sprintf("VIGIL_SEED=%d, run %d", seed, i))
+			t.Fatalf("VIGIL_SEED=%d, run %d", seed, i)
 		}
 	}
 	if events < 2*runs {

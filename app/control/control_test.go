@@ -106,7 +106,7 @@ func TestClientOverSocket(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 	one, err := c.Switch(ctx, "gate", ChangeRequest{Action: alerts.ActionPause, For: "2h"})
-	if err != nil || !one.Switches.Paused || one.Switches.PausedUntil.Sub(time.Now()) < 119*time.Minute ||
+	if err != nil || !one.Switches.Paused || time.Until(*one.Switches.PausedUntil) < 119*time.Minute ||
 		system.by != "cli" {
 		t.Errorf("%+v by %s, %v", one, system.by, err)
 	}
@@ -144,7 +144,7 @@ func TestHandlerRefuses(t *testing.T) {
 		{"POST", "/v1/cameras/gate/switches", ``, 400, "not valid"},
 		{"POST", "/v1/cameras/gate/switches", `{"action":"pause"`, 400, "not valid"},
 		{"POST", "/v1/cameras/gate/switches", `{"action":"pause"} x`, 400, "something follows"},
-		{"POST", "/v1/cameras/gate/switches", `{"action":"pause","untill":"x"}`, 400, "unknown field"},
+		{"POST", "/v1/cameras/gate/switches", `{"action":"pause","by":"x"}`, 400, "unknown field"},
 		{"POST", "/v1/cameras/gate/switches", `{"action":"stop"}`, 400, "must be pause"},
 		{"POST", "/v1/cameras/gate/switches", `{"action":"pause","for":"soon"}`, 400, "for is"},
 		{"POST", "/v1/cameras/gate/switches", `{"action":"pause","for":"-2h"}`, 400, "for is"},

@@ -111,8 +111,8 @@ func copyFile(ctx context.Context, from, to string, first, end int) error {
 	return copyFrames(ctx, stream, to, first, end)
 }
 
-// copyFrames writes the frames from first up to end, counted at the rate, in grey without loss. A file that is there already
-// is kept. It closes the stream.
+// copyFrames writes the frames from first up to end, counted at the rate, in grey without loss. A file that is there
+// already is kept. It closes the stream.
 func copyFrames(ctx context.Context, from pipeline.Stream, to string, first, end int) (err error) {
 	defer func() { err = errors.Join(err, from.Close()) }()
 	if _, err := os.Stat(to); err == nil {

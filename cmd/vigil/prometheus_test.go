@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -131,14 +132,7 @@ cameras:
 `, filepath.Join(dir, "data"), cameratest.ZeroWeights(t), hook.URL, flashes(t, new(atomic.Bool)), flashes(t, &stalled)))
 	at := w.url("http.listen")
 	firing := startPrometheus(t, strings.TrimPrefix(at, "http://"))
-	fires := func(alert string) bool {
-		for _, f := range firing() {
-			if f == alert {
-				return true
-			}
-		}
-		return false
-	}
+	fires := func(alert string) bool { return slices.Contains(firing(), alert) }
 	const camera, sink, store = "VigilCameraStalled other", "VigilSinkBlocked webhook", "VigilStoreFailing "
 	w.until("a delivered event, and no alert", func() bool {
 		_, text := get(t, at+"/metrics")
