@@ -118,15 +118,20 @@ func (r *reloading) reload() Reloads {
 	return now
 }
 
-// startReloading runs a configuration of so many cameras that play a video at its own pace.
-func startReloading(t *testing.T, cameras int) *reloading {
+// startReloading runs a configuration of so many cameras that play a video at its own pace. What prepare returns is put
+// after cameras as in yaml.
+func startReloading(t *testing.T, cameras int, prepare ...func(*reloading) map[string]string) *reloading {
 	t.Helper()
 	r := &reloading{
 		T: t, dir: t.TempDir(), hangup: make(chan os.Signal), ended: make(chan error, 1),
 		video:   cameratest.Video(t, "street.mkv", "testsrc2=size=64x48:rate=10:duration=240", "-g", "1000"),
 		weights: cameratest.ZeroWeights(t),
 	}
-	r.write("vigil.yaml", r.yaml(cameras, nil))
+	var more map[string]string
+	for _, p := range prepare {
+		more = p(r)
+	}
+	r.write("vigil.yaml", r.yaml(cameras, more))
 	load := func() (config.Config, []config.Camera, error) {
 		return RunConfig(nil, "", SourceOptions{File: r.path("vigil.yaml")})
 	}
@@ -269,6 +274,20 @@ func TestReload(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
+}
+
+// TestStartsUncalibrated checks that a start has no other result than a change while vigil runs.
+func TestStartsUncalibrated(t *testing.T) {
+	r := startReloading(t, 2, func(r *reloading) map[string]string {
+		r.calibrate("c1", 0.2)
+		return map[string]string{"c1": ", calibration: c1.json, mask: [[[0, 0], [0.2, 0], [0, 0.2]]]"}
+	})
+	r.until("c1 without a calibration", func() bool {
+		now := r.stats()
+		return now["c1"].State == alerts.StateUncalibrated && now["c0"].State == alerts.StateLive
+	})
+	r.write("vigil.yaml", r.yaml(2, map[string]string{"c1": ", calibration: c1.json"}))
+	r.until("c1 with its calibration", func() bool { return r.stats()["c1"].State == alerts.StateLive })
 }
 
 // TestManyReloads takes up two configurations in turn; VIGIL_LONG does so a thousand times. Memory and goroutines stay.

@@ -56,7 +56,8 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		watched.Cameras = named
 	}
 	found := inForceOf(cfg, named)
-	p := PrepareCameras(ctx, watched)
+	// A calibration that does not fit costs one camera its alerts, as it does while vigil runs, not all of them.
+	p := prepareCameras(ctx, watched, Models{}, true)
 	p.PrepareSinks(cfg, log, false)
 	if err := p.Err(); err != nil {
 		if ctx.Err() != nil {

@@ -41,6 +41,9 @@ func (t *thresholds) path(camera string) string { return filepath.Join(t.dir, ca
 
 // follow makes a camera adapt its thresholds, from where an earlier run has left off.
 func (t *thresholds) follow(cam *pipeline.Camera) {
+	if cam.Uncalibrated != "" {
+		return
+	}
 	saved, err := calibrate.ReadAdapted(t.path(cam.Name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.log.Warn("the adapted threshold cannot be read: it begins again with the calibration", "camera", cam.Name,
