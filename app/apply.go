@@ -43,7 +43,7 @@ type inForce struct {
 }
 
 // apply makes a configuration that of the running system. Everything is built and checked before anything changes: with
-// an error the earlier one goes on. A camera keeps its stream unless what reads it changes; what only judges its clips
+// an error the earlier one goes on. A camera keeps its stream unless what reads it changes; what only decides about its clips
 // changes between two of them. Keys that need a restart are named in the log and keep their values.
 func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Camera) (changed bool, err error) {
 	now := inForceOf(cfg, named)
@@ -52,7 +52,7 @@ func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Ca
 		s.log.Debug("the configuration is as it was, nothing changes")
 		return false, nil
 	}
-	restart := restartKeys(s.start, cfg)
+	restart, names := restartKeys(s.start, cfg), namesOf(cfg.Cameras)
 	cfg.Buffers = s.start.Buffers
 	if named != nil {
 		cfg.Cameras = slices.DeleteFunc(slices.Clone(cfg.Cameras), func(c config.Camera) bool {
@@ -77,8 +77,16 @@ func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Ca
 	}
 	s.switches.changing.Lock() // no camera is paused or resumed meanwhile
 	defer s.switches.changing.Unlock()
+	if err := s.swap(p); err != nil {
+		s.inForce = inForce{} // so that the next reload tries it again
+		return true, err
+	}
 	s.inForce = now
-	return true, s.swap(p)
+	if s.sinks.mqtt != nil && !slices.Equal(names, namesOf(s.start.Cameras)) {
+		s.log.Warn("MQTT announces and switches the cameras of the start until the next one", "cameras",
+			strings.Join(namesOf(s.start.Cameras), ", "), errcode.Key, errcode.ConfigRestart)
+	}
+	return true, nil
 }
 
 // restartKeys returns the keys that are only read at the start and have changed since.
@@ -142,7 +150,7 @@ func (c *watched) changed(next *watched) changeOf {
 	return unchanged
 }
 
-// readBy returns the settings that a camera is read by. The rest judges its clips.
+// readBy returns the settings that a camera is read by. The rest decides about its clips.
 func readBy(c config.Camera) config.Camera {
 	c.Calibration, c.Threshold, c.Alarms, c.Adapt, c.Untrusted = "", nil, config.Rate{}, false, ""
 	c.Zones, c.Detector, c.Armed, c.TimeZone = nil, config.Detector{}, nil, config.TimeZone{}
@@ -156,7 +164,6 @@ func (s *system) swap(p *Preparation) error {
 		before[c.config.Name] = &c
 	}
 	s.ring = p.memory.Ring
-	s.engine.SetClipMemory(p.memory.Clips)
 	var wrong []error
 	next := make([]*watched, len(p.cameras))
 	changes := map[string]changeOf{}
@@ -165,25 +172,22 @@ func (s *system) swap(p *Preparation) error {
 		next[i] = &watched{p.configs[i], p.cameras[i]}
 		name := p.configs[i].Name
 		if old := before[name]; old != nil {
-			changes[name] = old.changed(next[i])
+			if changes[name] = old.changed(next[i]); !s.present(name) {
+				changes[name] = replaced // it could not be added
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(before)) {
-		what, stays := changes[name]
-		if stays && what != replaced {
+		if _, stays := changes[name]; stays {
 			continue
 		}
-		stats, err := s.engine.Remove(name, alerts.EndReconfigured)
-		if err != nil && !errors.Is(err, pipeline.ErrNoCamera) { // a paused camera is not in the engine
-			wrong = append(wrong, err)
-		}
-		s.adapted.save(before[name].camera)
-		if !stays {
-			count["removed"]++
-			s.log.Info("camera removed", "camera", name, "frames", stats.Frames, "scored", stats.Scored,
-				"dropped", stats.Dropped)
-		}
+		stats, err := s.remove(before[name])
+		wrong = append(wrong, err)
+		count["removed"]++
+		s.log.Info("camera removed", "camera", name, "frames", stats.Frames, "scored", stats.Scored,
+			"dropped", stats.Dropped)
 	}
+	s.engine.SetClipMemory(p.memory.Clips) // with fewer cameras it may be less than those that have left had
 	for i, c := range next {
 		name := c.config.Name
 		old, what := before[name], changes[name]
@@ -202,6 +206,8 @@ func (s *system) swap(p *Preparation) error {
 				count["added"]++
 			} else {
 				count["replaced"]++
+				_, err := s.remove(old)
+				wrong = append(wrong, err)
 			}
 			keepMedia(&c.camera, c.config, s.ring)
 			if c.config.Adapt {
@@ -217,6 +223,22 @@ func (s *system) swap(p *Preparation) error {
 		"removed", count["removed"], "replaced", count["replaced"], "updated", count["updated"])
 	s.poke()
 	return errors.Join(wrong...)
+}
+
+// present reports whether a camera is in the engine, or paused.
+func (s *system) present(name string) bool {
+	inEngine := func(of pipeline.Stats) bool { return of.Camera == name }
+	return s.switches.paused(name) || slices.ContainsFunc(s.engine.Stats(), inEngine)
+}
+
+// remove takes a camera out of the engine, unless it is paused.
+func (s *system) remove(c *watched) (pipeline.Stats, error) {
+	stats, err := s.engine.Remove(c.config.Name, alerts.EndReconfigured)
+	s.adapted.save(c.camera)
+	if errors.Is(err, pipeline.ErrNoCamera) {
+		err = nil
+	}
+	return stats, err
 }
 
 // add adds a camera that is not paused to the engine.

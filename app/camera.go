@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,7 +111,10 @@ func howToCalibrate(unfit error, c config.Camera) string {
 	if c.Source.Live() {
 		command += " --for 5h"
 	}
-	return strings.TrimSuffix(unfit.Error(), "'vigil calibrate'") + fmt.Sprintf("'%s -o %s'", command, c.Calibration)
+	ending := filepath.Ext(c.Calibration)
+	other := strings.TrimSuffix(c.Calibration, ending) + "-new" + ending // the old one is for going back
+	return strings.TrimSuffix(unfit.Error(), "'vigil calibrate'") +
+		fmt.Sprintf("'%s -o %s', and name that file in the key calibration", command, strconv.Quote(other))
 }
 
 // FrameRate is how many frames a second of a camera the model sees, 0 for every frame: those of the settings, else of

@@ -13,6 +13,7 @@ import (
 	"vigil/config"
 	"vigil/model"
 	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 	"vigil/video"
 )
 
@@ -70,6 +71,9 @@ func prepareCameras(ctx context.Context, cfg config.Config, loaded Models, uncal
 	for i, c := range cfg.Cameras {
 		at := fmt.Sprintf("cameras[%d]", i)
 		cam, unfit, err := newCamera(c, loaded)
+		if err == nil && unfit == nil && cam.Live {
+			unfit = fitsRate(cam)
+		}
 		if unfit != nil && uncalibrated {
 			cam.Uncalibrated = howToCalibrate(unfit, c)
 		} else if unfit != nil {
@@ -148,10 +152,20 @@ func tryRecording(ctx context.Context, c config.Camera, cam pipeline.Camera) (ke
 	return "calibration", fitsSource(cam, info)
 }
 
+// fitsRate returns an error if the model sees fewer frames a second than the calibration was made for, whatever the
+// camera sends.
+func fitsRate(cam pipeline.Camera) error {
+	cal := cam.Threshold.Calibration
+	if cal == nil || cam.FPS <= 0 || cam.FPS >= cal.Key.FPS*(1-calibrate.RateTolerance) {
+		return nil
+	}
+	return cal.MismatchError([]string{fmt.Sprintf("frame rate is %.4g, calibrated for %.4g", cam.FPS, cal.Key.FPS)})
+}
+
 // fitsSource returns an error if the camera's calibration was made for pictures of another size or rate.
 func fitsSource(cam pipeline.Camera, info video.Info) error {
 	cal := cam.Threshold.Calibration
-	if cal == nil || info.Width == 0 {
+	if cal == nil || info.Width == 0 || cam.Uncalibrated != "" {
 		return nil
 	}
 	key := cam.CalibrationKey()

@@ -290,6 +290,30 @@ func TestStartsUncalibrated(t *testing.T) {
 	r.until("c1 with its calibration", func() bool { return r.stats()["c1"].State == alerts.StateLive })
 }
 
+// TestRateBelowCalibration checks that a lower frame rate takes a live camera's calibration away before it is opened.
+func TestRateBelowCalibration(t *testing.T) {
+	r := &reloading{T: t, dir: t.TempDir(), video: "rtsp://127.0.0.1:1/x", weights: cameratest.ZeroWeights(t)}
+	r.calibrate("c0", 0.2)
+	for fps, want := range map[string]string{"9": "", "5": "frame rate is 5, calibrated for 10"} {
+		text := r.yaml(1, map[string]string{"c0": ", calibration: c0.json"})
+		r.write("vigil.yaml", strings.Replace(text, "fps: 0", "fps: "+fps, 1))
+		cfg, _, err := RunConfig(nil, "", SourceOptions{File: r.path("vigil.yaml")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := prepareCameras(t.Context(), cfg, Models{}, true)
+		if err := p.Err(); err != nil {
+			t.Fatal(err)
+		}
+		got, checked := p.cameras[0].Uncalibrated, PrepareCameras(t.Context(), cfg).Err()
+		if want == "" && (got != "" || checked != nil) || !strings.Contains(got, want) ||
+			want != "" && (!strings.Contains(got, "vigil calibrate c0 --for 5h -o ") ||
+				checked == nil || !strings.Contains(checked.Error(), want)) {
+			t.Errorf("at %s: %q, %v", fps, got, checked)
+		}
+	}
+}
+
 // TestManyReloads takes up two configurations in turn; VIGIL_LONG does so a thousand times. Memory and goroutines stay.
 func TestManyReloads(t *testing.T) {
 	reloads := 12

@@ -71,7 +71,7 @@ func (s *suspension) at(now time.Time) pipeline.Suspension {
 func suspensionOf(s alerts.Switches) *suspension {
 	var of suspension
 	if s.DetectionOff {
-		of.off = pipeline.Suspension{State: alerts.StateDetectionOff, Why: "detection is switched off (" + s.By + ")"}
+		of.off = pipeline.Suspension{State: alerts.StateDetectionOff, Why: "detection is switched off"}
 	}
 	if s.SnoozedUntil != nil {
 		of.until = *s.SnoozedUntil

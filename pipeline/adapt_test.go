@@ -39,7 +39,7 @@ func TestThresholdIsAdapted(t *testing.T) {
 		Adaptive:  calibrate.NewAdaptive(&cal, cfg, nil),
 		OnAdapted: func(a *calibrate.Adapted) { adapted = append(adapted, a) },
 	}
-	c := &cameraState{camera: cam, detector: detect.NewDetector(cfg), scales: cam.Threshold.Scales()}
+	c := &cameraState{reader: &reader{}, camera: cam, detector: detect.NewDetector(cfg), scales: cam.Threshold.Scales()}
 	const hours, event, unwatched = 2, 40, 120 // clips of an event, and that are not watched, every ten minutes
 	events := 0
 	for i := range hours * 7200 {

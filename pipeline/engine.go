@@ -33,9 +33,9 @@ type Engine struct {
 	mu      sync.Mutex
 	members []*member // in the order in which they were added
 
-	publishing, scoring, watching sync.WaitGroup
-	publishErr                    error
-	over                          chan struct{} // closed once no camera is read any more
+	reading, publishing, scoring, watching sync.WaitGroup
+	publishErr                             error
+	over                                   chan struct{} // closed once no camera is read any more
 }
 
 // member is a camera of an Engine.
@@ -145,15 +145,16 @@ func (e *Engine) join(c Camera) (*member, error) {
 func (e *Engine) start(m *member) {
 	ctx, cancel := context.WithCancelCause(e.ctx)
 	m.cancel = cancel
-	go func() {
-		defer close(m.done)
+	e.reading.Go(func() {
 		if err := m.run(ctx); err != nil {
 			m.err = fmt.Errorf("camera %s: %w", m.Name, err)
 		}
-		if e.opts.OnEnded != nil && ctx.Err() == nil {
+		byItself := ctx.Err() == nil
+		close(m.done) // before OnEnded, whose caller asks for Ended
+		if e.opts.OnEnded != nil && byItself {
 			e.opts.OnEnded(m.Name)
 		}
-	}()
+	})
 	if m.Live && !e.overloading {
 		e.overloading = true
 		e.watching.Go(func() { newOverload(e.readers, e.log, e.opts.machine).run(e.over) })
@@ -277,6 +278,7 @@ func (e *Engine) Close() error {
 
 // shut is Close once every reader has ended.
 func (e *Engine) shut() error {
+	e.reading.Wait()
 	close(e.over)
 	e.box.close()
 	e.scoring.Wait()

@@ -39,7 +39,7 @@ type scheduler struct {
 // cameraState is the scheduler's state of one camera.
 type cameraState struct {
 	reader      *reader
-	camera      Camera // with the settings that clips are judged by; the reader may be a few pictures ahead
+	camera      Camera // with the settings that decide about clips; the reader may be a few pictures ahead
 	scorer      Scorer
 	leaving     atomic.Bool // what is pending is dropped
 	ignore      []bool

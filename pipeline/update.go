@@ -11,11 +11,11 @@ import (
 
 // update is a change of a camera's settings on its way to the scheduler.
 type update struct {
-	camera Camera
-	judged bool   // clips are judged in another way: an event that is open ends
-	trust  bool   // whether the camera can be trusted is found out in another way
-	view   []byte // of the place
-	done   chan<- struct{}
+	camera  Camera
+	decides bool   // events are decided in another way: one that is open ends
+	trust   bool   // whether the camera can be trusted is found out in another way
+	view    []byte // of the place
+	done    chan<- struct{}
 }
 
 // Update gives the camera of that name the settings of c that change between two clips: Threshold, Uncalibrated,
@@ -39,7 +39,7 @@ func (e *Engine) Update(c Camera) error {
 		return fmt.Errorf("camera %s: %w", c.Name, err)
 	}
 	done := make(chan struct{})
-	u := &update{camera: next, judged: m.judgedBy(&next), trust: m.trustedBy(&next), done: done}
+	u := &update{camera: next, decides: m.decidesOtherwise(&next), trust: m.trustedBy(&next), done: done}
 	var checked *trust
 	if u.trust {
 		var err error
@@ -73,8 +73,8 @@ func (c *Camera) takeSettings(from *Camera) {
 	c.Zones, c.Detector, c.Armed, c.Suspended = from.Zones, from.Detector, from.Armed, from.Suspended
 }
 
-// judgedBy reports whether other settings judge a clip in another way.
-func (c *Camera) judgedBy(other *Camera) bool {
+// decidesOtherwise reports whether other settings decide in another way what an event is.
+func (c *Camera) decidesOtherwise(other *Camera) bool {
 	return c.Detector != other.Detector || c.Adaptive != other.Adaptive ||
 		!reflect.DeepEqual([]any{c.Threshold, c.Uncalibrated, c.Sensitivity, c.Background},
 			[]any{other.Threshold, other.Uncalibrated, other.Sensitivity, other.Background})
@@ -121,7 +121,7 @@ func (r *reader) configure(u *update, checked *trust) {
 // update gives the scheduler its part.
 func (s *scheduler) update(c *cameraState, u *update) {
 	defer close(u.done)
-	if u.judged {
+	if u.decides {
 		s.closeAnomaly(c, alerts.EndReconfigured)
 		c.detector = detect.NewDetector(u.camera.Detector)
 	}
@@ -132,7 +132,7 @@ func (s *scheduler) update(c *cameraState, u *update) {
 	c.configure(u.camera)
 }
 
-// configure derives what clips are judged by from the settings.
+// configure derives from the settings what decides about clips.
 func (c *cameraState) configure(cam Camera) {
 	c.camera = cam
 	c.zones = detect.NewZoneFinder(cam.Zones)

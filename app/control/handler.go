@@ -22,7 +22,7 @@ const maxRequest = 4 << 10
 //	GET  /v1/cameras/{name}           Camera
 //	POST /v1/cameras/{name}/switches  ChangeRequest, answered by Camera
 //
-// Failures are answered by a Failure: 400 for what is not valid, 404 for a camera that there is not, 503 for a change
+// Failures are answered by a Failure: 400 for what is not valid, 404 for an unknown camera, 503 for a change
 // that could not be stored.
 func Handler(system System, by string) http.Handler {
 	mux := http.NewServeMux()

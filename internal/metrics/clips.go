@@ -134,10 +134,14 @@ func (m *Metrics) OnClip(clip detect.Clip) {
 	s.capture.Observe(clip.Capture.Seconds())
 	s.queue.Observe(clip.Queue.Seconds())
 	s.score.Observe(clip.Score.Seconds())
-	if !math.IsNaN(clip.Regularity) {
-		s.regularity.Observe(clip.Regularity)
+	regularity := clip.Regularity
+	if clip.Held {
+		regularity = math.NaN() // by a calibration that does not fit
 	}
-	s.lastRegularity.Store(math.Float64bits(clip.Regularity))
+	if !math.IsNaN(regularity) {
+		s.regularity.Observe(regularity)
+	}
+	s.lastRegularity.Store(math.Float64bits(regularity))
 	s.lastError.Store(math.Float64bits(clip.Error))
 	s.clips.Store(true)
 }

@@ -52,6 +52,8 @@ type commands struct {
 	sink  *Sink
 	queue chan command
 	now   func() time.Time
+	// failures is the number of failed subscriptions; it is used by connectLoop only.
+	failures int
 
 	mu      sync.Mutex
 	budgets map[string]*budget // by configured camera
@@ -91,20 +93,39 @@ func (c *commands) run() {
 // subscribe subscribes to the commands. Without the right to subscribe there are none; it returns an error only if the
 // connection has ended.
 func (c *commands) subscribe(conn *connection) error {
-	if c == nil || c.sink.subscribeFailures >= maxSubscribeFailures {
+	if c == nil || c.failures >= maxSubscribeFailures {
 		return nil
 	}
 	filters := map[string]byte{c.sink.topic("+", "enabled", "set"): qos, c.sink.topic("+", "snooze", "set"): qos}
-	err := conn.acknowledged(c.sink.ctx, conn.client.SubscribeMultiple(filters, func(_ paho.Client, m paho.Message) {
+	token := conn.client.SubscribeMultiple(filters, func(_ paho.Client, m paho.Message) {
 		c.receive(m.Topic(), m.Payload(), m.Retained())
-	}))
+	})
+	err := conn.acknowledged(c.sink.ctx, token)
+	if err == nil {
+		err = refused(token)
+	}
 	if err != nil && c.sink.ctx.Err() == nil {
-		c.sink.subscribeFailures++
+		c.failures++
 		c.sink.log.Warn("MQTT: cameras cannot be switched over this broker, which does not permit to subscribe",
 			"topic", c.sink.topic("+", "+", "set"), "error", errcode.SinkNotAllowed.Default(c.sink.describe(err)))
 	}
 	return conn.cause()
 }
+
+// refused returns an error if the broker has refused a subscription, which paho calls a success.
+func refused(t paho.Token) error {
+	if s, ok := t.(*paho.SubscribeToken); ok {
+		for topic, code := range s.Result() {
+			if code == subscriptionRefused {
+				return fmt.Errorf("the broker refuses the subscription to %s", topic)
+			}
+		}
+	}
+	return nil
+}
+
+// subscriptionRefused is the return code of a subscription that failed (MQTT 3.1.1, 3.9.3).
+const subscriptionRefused = 0x80
 
 // receive checks a message and queues its command. It does not block.
 func (c *commands) receive(topic string, payload []byte, retained bool) {
@@ -133,7 +154,7 @@ func (c *commands) parse(topic string, payload []byte, retained bool) (next comm
 	next.camera = parts[0]
 	switch {
 	case !slices.Contains(c.sink.opts.Cameras, next.camera):
-		return next, errors.New("no camera of this name is configured")
+		return next, errors.New("no camera of this name was configured at the start")
 	case retained:
 		return next, errors.New("it is retained, so it may be old: publish commands without the retain flag")
 	case len(payload) > maxCommandBytes:
