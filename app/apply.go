@@ -43,8 +43,8 @@ type inForce struct {
 }
 
 // apply makes a configuration that of the running system. Everything is built and checked before anything changes: with
-// an error the earlier one goes on. A camera keeps its stream unless what reads it changes; what only decides about its clips
-// changes between two of them. Keys that need a restart are named in the log and keep their values.
+// an error the earlier one goes on. A camera keeps its stream unless what reads it changes; what only decides about its
+// clips changes between two of them. Keys that need a restart are named in the log and keep their values.
 func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Camera) (changed bool, err error) {
 	now := inForceOf(cfg, named)
 	s.tried = slices.Sorted(maps.Keys(now.digests))
