@@ -76,7 +76,7 @@ func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Ca
 			"keys", strings.Join(restart, ", "), errcode.Key, errcode.ConfigRestart)
 	}
 	s.switches.changing.Lock() // no camera is paused or resumed meanwhile
-	defer s.switches.changing.Unlock()
+	defer s.switches.changed()
 	if err := s.swap(p); err != nil {
 		s.inForce = inForce{} // so that the next reload tries it again
 		return true, err
@@ -221,7 +221,6 @@ func (s *system) swap(p *Preparation) error {
 	s.mu.Unlock()
 	s.log.Info("a new configuration is in force", "cameras", len(next), "added", count["added"],
 		"removed", count["removed"], "replaced", count["replaced"], "updated", count["updated"])
-	s.poke()
 	return errors.Join(wrong...)
 }
 

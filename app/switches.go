@@ -36,6 +36,9 @@ type switchboard struct {
 	// onChange is called after each change, one at a time, with the switches before and now; it may be nil.
 	onChange func(before, now alerts.Switches)
 
+	// onChanged is called once changing is free again; it may be nil.
+	onChanged func()
+
 	changing sync.Mutex    // held from the decision of a change until onChange has returned
 	wake     chan struct{} // capacity 1: the next end may be earlier
 	mu       sync.Mutex
@@ -219,7 +222,7 @@ func (b *switchboard) change(ctx context.Context, camera string, c alerts.Switch
 		return err
 	}
 	b.changing.Lock()
-	defer b.changing.Unlock()
+	defer b.changed()
 	now := time.Now()
 	before := b.stored(camera) // with what has ended and was not notified yet
 	after, err := before.With(c, by, now)
@@ -244,6 +247,14 @@ func (b *switchboard) change(ctx context.Context, camera string, c alerts.Switch
 	default:
 	}
 	return nil
+}
+
+// changed unlocks changing, and lets those look that did not wait for it.
+func (b *switchboard) changed() {
+	b.changing.Unlock()
+	if b.onChanged != nil {
+		b.onChanged()
+	}
 }
 
 // sameSwitches compares switches, not who set them and when.
@@ -299,7 +310,7 @@ func (b *switchboard) run(ctx context.Context) {
 // endDue ends what is due and returns how long to wait; 0 for until the next change.
 func (b *switchboard) endDue(ctx context.Context, now time.Time) time.Duration {
 	b.changing.Lock()
-	defer b.changing.Unlock()
+	defer b.changed()
 	var ended [][2]alerts.Switches
 	var next time.Time
 	b.mu.Lock()

@@ -42,6 +42,7 @@ func newSystem(ctx context.Context, p *Preparation, sinks *Sinks, log *slog.Logg
 		log: log, started: time.Now(), sinks: sinks, switches: sinks.openSwitches(ctx, log), ring: p.memory.Ring,
 		ended: make(chan struct{}, 1),
 	}
+	s.switches.onChanged = s.poke
 	s.monitor = newMonitor(sinks, s.switches)
 	for i, c := range p.configs {
 		s.cameras = append(s.cameras, &watched{c, p.cameras[i]})
@@ -72,7 +73,9 @@ func (s *system) wait(ctx context.Context) {
 }
 
 func (s *system) over() bool {
-	s.switches.changing.Lock() // between a camera's leaving and coming back nothing has ended
+	if !s.switches.changing.TryLock() {
+		return false // between a camera's leaving and coming back nothing has ended; changed asks again
+	}
 	defer s.switches.changing.Unlock()
 	return s.engine.Ended() && len(s.engine.Stats()) == len(s.watched())
 }
