@@ -225,9 +225,10 @@ func (s *system) swap(p *Preparation) error {
 }
 
 // present reports whether a camera is in the engine, or paused.
-func (s *system) present(name string) bool {
-	inEngine := func(of pipeline.Stats) bool { return of.Camera == name }
-	return s.switches.paused(name) || slices.ContainsFunc(s.engine.Stats(), inEngine)
+func (s *system) present(name string) bool { return s.switches.paused(name) || s.inEngine(name) }
+
+func (s *system) inEngine(name string) bool {
+	return slices.ContainsFunc(s.engine.Stats(), func(of pipeline.Stats) bool { return of.Camera == name })
 }
 
 // remove takes a camera out of the engine, unless it is paused.

@@ -189,8 +189,7 @@ func (s *system) pause(c *watched) {
 
 // resume opens a camera again, with nothing of its earlier stream but the adapted threshold.
 func (s *system) resume(c *watched) {
-	inEngine := func(s pipeline.Stats) bool { return s.Camera == c.config.Name }
-	if slices.ContainsFunc(s.engine.Stats(), inEngine) {
+	if s.inEngine(c.config.Name) {
 		return // a new configuration was taken up when the pause had just ended
 	}
 	again := c.camera

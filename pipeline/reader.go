@@ -60,9 +60,9 @@ func newReader(c Camera, box *mailbox, log *slog.Logger, publish *thread.Queue) 
 		Camera: c, slot: newSlot(clipBytes(&c)), box: box, log: log, trust: checked,
 		health: &health{camera: c.Name, log: log, publish: publish},
 	}
-	if cal := c.Threshold.Calibration; cal != nil {
+	r.health.remark, r.health.remarkCode = c.remark()
+	if cal := c.Threshold.Calibration; cal != nil && c.Uncalibrated == "" {
 		r.fit = &fit{key: cal.Key, live: c.Live}
-		r.health.remark, r.health.remarkCode = c.remark()
 	}
 	r.health.setNote(alerts.StateUncalibrated, c.Uncalibrated)
 	return r, nil
