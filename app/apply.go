@@ -19,15 +19,46 @@ import (
 type Reloads struct {
 	Applied, Failed uint64    // those that change nothing count as applied
 	At              time.Time // of the latest attempt; zero for none
-	// Err is the error of the latest attempt; nil if the configuration in force is that of the file.
+	// InForce is when the configuration in force was read: at the latest attempt that succeeded, or at the start.
+	InForce time.Time
+	// Err is the error of the latest attempt; nil if the configuration in force is that of the file, but for Restart.
 	Err error
+	// Restart are the keys that have changed since the start and need a restart, in their order.
+	Restart []string
 }
 
 // Reloads returns how often a configuration was taken up.
 func (s *system) Reloads() Reloads {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.reloads
+	r := s.reloads
+	r.Restart = slices.Clone(r.Restart)
+	if r.InForce.IsZero() {
+		r.InForce = s.started
+	}
+	return r
+}
+
+// unprepared is the error of a configuration that was read and cannot be used.
+type unprepared struct {
+	error
+	problems []config.Problem
+}
+
+// Unwrap returns the error itself.
+func (e unprepared) Unwrap() error { return e.error }
+
+// withLines gives the error of a configuration the lines of its file, if that is still the one that was read.
+func withLines(err error, path string, cfg config.Config) error {
+	e, isProblems := errors.AsType[unprepared](err)
+	if !isProblems {
+		return err
+	}
+	file, other := config.Open(path)
+	if other != nil || !reflect.DeepEqual(file.Config, cfg) {
+		return err
+	}
+	return file.Join(nil, e.problems...)
 }
 
 // inForceOf is made before the files are used: if one is replaced meanwhile, it differs from what is then found.
@@ -66,7 +97,7 @@ func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Ca
 		}
 	}
 	if err := p.Err(); err != nil {
-		return false, err
+		return false, unprepared{err, p.configProblems()}
 	}
 	if ctx.Err() != nil {
 		return false, ctx.Err()
@@ -82,6 +113,9 @@ func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Ca
 		return true, err
 	}
 	s.inForce = now
+	s.mu.Lock()
+	s.reloads.Restart = restart
+	s.mu.Unlock()
 	if s.sinks.mqtt != nil && !slices.Equal(names, namesOf(s.start.Cameras)) {
 		s.log.Warn("MQTT announces and switches the cameras of the start until the next one", "cameras",
 			strings.Join(namesOf(s.start.Cameras), ", "), errcode.Key, errcode.ConfigRestart)
@@ -302,6 +336,9 @@ func (s *system) reload(ctx context.Context, o RunOptions) {
 	if ctx.Err() != nil {
 		return
 	}
+	if named == nil { // else the numbers of the cameras are not those of the file
+		err = withLines(err, o.File, cfg)
+	}
 	s.mu.Lock()
 	before := s.reloads.Err
 	s.reloads.At, s.reloads.Err = time.Now(), err
@@ -309,6 +346,7 @@ func (s *system) reload(ctx context.Context, o RunOptions) {
 		s.reloads.Failed++
 	} else {
 		s.reloads.Applied++
+		s.reloads.InForce = s.reloads.At
 	}
 	s.mu.Unlock()
 	if err == nil && before != nil && !changed {

@@ -40,11 +40,15 @@ func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, log *slog.Logger) 
 	m.Read(metrics.Sources{
 		Cameras: s.stats, Alerts: s.sinks.numbers, Reloads: func() metrics.Reloads {
 			r := s.Reloads()
-			return metrics.Reloads{OK: r.Applied, Failed: r.Failed, Last: r.At, LastOK: r.Err == nil}
+			return metrics.Reloads{
+				OK: r.Applied, Failed: r.Failed, Last: r.At, LastOK: r.Err == nil, InForce: r.InForce,
+				Restart: r.Restart,
+			}
 		},
 	})
 	h := &httpServices{log: log, health: health.NewHealth(health.Sources{
 		Cameras: s.stats, Outbox: func() outbox.Stats { return s.sinks.Stats() }, Connected: s.sinks.connected,
+		Config: s.configRemarks,
 	}, log)}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", m.Handler(log))
@@ -101,6 +105,28 @@ func (s *system) stats() []pipeline.Stats {
 			continue
 		}
 		all = append(all, s.monitor.pausedStats(name))
+	}
+	return all
+}
+
+// configRemarks are what /readyz tells of the configuration. It does not make vigil unready: what is configured and in
+// force works. The error itself may quote the configuration, and is only shown to the user that vigil runs as.
+func (s *system) configRemarks() []health.Item {
+	var all []health.Item
+	r := s.Reloads()
+	if r.Err != nil {
+		at := r.At.UTC()
+		all = append(all, health.Item{
+			Kind: health.KindConfig, Name: "file", State: health.ConfigNotInForce, Since: &at,
+			Code: string(errcode.Of(errcode.ConfigReload.Default(r.Err))),
+			Detail: "the latest change of the configuration is not in force, the one before goes on; " +
+				"'vigil status' says why",
+		})
+	}
+	for _, key := range r.Restart {
+		all = append(all, health.Item{
+			Kind: health.KindConfig, Name: key, State: health.ConfigNeedsRestart, Code: string(errcode.ConfigRestart),
+		})
 	}
 	return all
 }

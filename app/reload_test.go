@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -193,7 +194,10 @@ func TestReload(t *testing.T) {
 		{"two cameras of one name", start + "  - {name: c0, source: " + r.video + "}\n", "c0"},
 		{"weights that are not there", strings.Replace(start, r.weights, "gone.safetensors", 1), "gone.safetensors"},
 		{"weights that do not load", strings.Replace(start, r.weights, "vigil.yaml", 1), "model"},
-		{"a calibration that is not there", r.yaml(8, map[string]string{"c3": ", calibration: c3.json"}), "c3"},
+		{
+			"a calibration that is not there", r.yaml(8, map[string]string{"c3": ", calibration: c3.json"}),
+			"vigil.yaml:10: cameras[3].calibration: ",
+		},
 	} {
 		r.write("vigil.yaml", c.text)
 		if got := r.reload(); got.Err == nil || !strings.Contains(got.Err.Error(), c.want) {
@@ -205,6 +209,10 @@ func TestReload(t *testing.T) {
 	}
 	if got := r.reload(); got.Err == nil || !strings.Contains(got.Err.Error(), "no such file") {
 		t.Errorf("removed: %v", got.Err)
+	}
+	if c := r.Status(t.Context()).Config; c.Error == "" || c.Code != "config.no_file" ||
+		!c.LastReload.After(c.InForce) {
+		t.Errorf("the state of a removed file is %+v", c)
 	}
 	if got := strings.Count(r.log.String(), "the new configuration is not used"); got < 9 {
 		t.Errorf("%d lines of refused configurations:\n%s", got, r.log.String())
@@ -218,6 +226,10 @@ func TestReload(t *testing.T) {
 	r.until("the good file", func() bool { return r.Reloads().Err == nil })
 	if !strings.Contains(r.log.String(), `keys=log.level code=config.restart`) {
 		t.Errorf("the log does not name log.level:\n%s", r.log.String())
+	}
+	if c := r.Status(t.Context()).Config; !slices.Equal(c.NeedRestart, []string{"log.level"}) || c.Error != "" ||
+		c.File != r.path("vigil.yaml") || !c.InForce.Equal(*c.LastReload) {
+		t.Errorf("the state of a good file is %+v", c)
 	}
 	// One camera is gone, one has another source and two are new.
 	if err := os.Symlink(r.video, r.path("other.mkv")); err != nil {

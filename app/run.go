@@ -85,7 +85,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		}
 	}
 	s := newSystem(ctx, p, sinks, log)
-	s.start, s.inForce, s.adapted = cfg, found, adapted
+	s.start, s.file, s.inForce, s.adapted = cfg, o.File, found, adapted
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	s.engine = pipeline.NewEngine(running, pipeline.Options{

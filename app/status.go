@@ -9,6 +9,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/app/control"
+	"vigil/internal/errcode"
 	"vigil/internal/version"
 	"vigil/pipeline"
 )
@@ -23,7 +24,28 @@ func (s *system) Status(ctx context.Context) control.Status {
 		Version: versionText(), Started: s.started.UTC(), UptimeSeconds: math.Round(now.Sub(s.started).Seconds()),
 		Cameras: s.all(), Sinks: s.sinks.states(), Store: s.sinks.storeState(ctx),
 	}
+	if s.file != "" {
+		status.Config = s.configState()
+	}
 	return status
+}
+
+// configState is the state of the configuration.
+func (s *system) configState() *control.Config {
+	r := s.Reloads()
+	c := &control.Config{File: s.file, InForce: r.InForce.UTC(), NeedRestart: r.Restart}
+	if c.NeedRestart == nil {
+		c.NeedRestart = []string{}
+	}
+	if !r.At.IsZero() {
+		at := r.At.UTC()
+		c.LastReload = &at
+	}
+	if r.Err != nil {
+		err := errcode.ConfigReload.Default(r.Err)
+		c.Error, c.Code = err.Error(), string(errcode.Of(err))
+	}
+	return c
 }
 
 // versionText is the version and the commit of this program.

@@ -28,6 +28,7 @@ type system struct {
 	ring     int           // bytes of a camera's rings of pictures
 	ended    chan struct{} // capacity 1: the last recording may have ended
 	start    config.Config // as of the start
+	file     string        // of the configuration; "" for sources of the command line
 	inForce  inForce
 	tried    []string // files of the configuration that was taken up last, or could not be
 

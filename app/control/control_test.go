@@ -303,7 +303,12 @@ func TestPrint(t *testing.T) {
 	s := Status{
 		Version: "1.2", UptimeSeconds: 93784, Store: Store{Bytes: 3 << 19, Alerts: 7},
 		Cameras: []Camera{gate, {Name: "old", Switches: Switches{Paused: true}}},
-		Sinks:   []Sink{{Name: "mqtt", Connected: &on, Behind: []string{"gate"}}, {Name: "webhook"}},
+		Config: &Config{
+			File: "/etc/vigil.yaml", InForce: at, LastReload: &at,
+			Error:       "/etc/vigil.yaml has 2 problems:\nvigil.yaml:3: \x1b[1m",
+			NeedRestart: []string{"log.level", "threads"},
+		},
+		Sinks: []Sink{{Name: "mqtt", Connected: &on, Behind: []string{"gate"}}, {Name: "webhook"}},
 	}
 	var b strings.Builder
 	for _, one := range []interface{ Print(w io.Writer) error }{s, gate, Changed(gate), Changed(s.Cameras[1])} {
@@ -317,7 +322,9 @@ func TestPrint(t *testing.T) {
 	for _, want := range []string{
 		"vigil 1.2, up 1 d 2 h, store 1.5 MiB with 7 messages", "not configured", "connected", "10.0", "0.90",
 		"paused until 2026-11-30 12:00:00, snoozed until 2026-11-30 12:00:00, detection off", "snooze (cli)",
-		"old: paused (not configured)",
+		"old: paused (not configured)", "configuration /etc/vigil.yaml of 2026-11-30 12:00:00",
+		"  the file of 2026-11-30 12:00:00 is NOT in force", "\n  vigil.yaml:3: \\x1b[1m\n",
+		"only after a restart: log.level, threads",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())

@@ -31,8 +31,12 @@ func ParseUntil(text string, now time.Time) (time.Time, error) {
 
 // Print writes the status for people.
 func (s Status) Print(w io.Writer) error {
-	fmt.Fprintf(w, "vigil %s, up %s, store %s with %d messages\n\n", terminal.Printable(s.Version),
+	fmt.Fprintf(w, "vigil %s, up %s, store %s with %d messages\n", terminal.Printable(s.Version),
 		duration(time.Duration(s.UptimeSeconds)*time.Second), size(s.Store.Bytes), s.Store.Alerts)
+	if s.Config != nil {
+		s.Config.print(w)
+	}
+	fmt.Fprintln(w)
 	if err := (Cameras{s.Cameras}).Print(w); err != nil {
 		return err
 	}
@@ -53,6 +57,20 @@ func (s Status) Print(w io.Writer) error {
 		t.row(sink.Name, state, behind, sink.Error)
 	}
 	return t.flush()
+}
+
+// print writes what of the file is not in force, in lines.
+func (c Config) print(w io.Writer) {
+	fmt.Fprintf(w, "configuration %s of %s\n", terminal.Printable(c.File), localTime(&c.InForce))
+	if c.Error != "" {
+		fmt.Fprintf(w, "  the file of %s is NOT in force, the earlier configuration goes on:\n", localTime(c.LastReload))
+		for line := range strings.Lines(c.Error) {
+			fmt.Fprintf(w, "  %s\n", terminal.Escape(strings.TrimRight(line, "\n")))
+		}
+	}
+	if len(c.NeedRestart) > 0 {
+		fmt.Fprintf(w, "  in force only after a restart: %s\n", strings.Join(c.NeedRestart, ", "))
+	}
 }
 
 // Print writes the cameras for people.

@@ -41,9 +41,24 @@ type Status struct {
 	Version       string    `json:"version"`
 	Started       time.Time `json:"started"`
 	UptimeSeconds float64   `json:"uptime_seconds"`
+	Config        *Config   `json:"config,omitempty"`
 	Cameras       []Camera  `json:"cameras"`
 	Sinks         []Sink    `json:"sinks"`
 	Store         Store     `json:"store"`
+}
+
+// Config is the state of the configuration; there is none for sources of the command line.
+type Config struct {
+	File string `json:"file"`
+	// InForce is when the configuration in force was read: at the start or at the last reload that succeeded.
+	InForce    time.Time  `json:"in_force"`
+	LastReload *time.Time `json:"last_reload,omitempty"` // the latest attempt
+	// Error says what is wrong with the file, with its lines; the configuration in force goes on. Code is its code in
+	// the catalogue of errors.
+	Error string `json:"error,omitempty"`
+	Code  string `json:"code,omitempty"`
+	// NeedRestart are the keys that have changed since the start and are in force only after a restart.
+	NeedRestart []string `json:"need_restart"`
 }
 
 // Camera is the state of a camera.

@@ -3,16 +3,21 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"vigil/internal/alerttest"
 	"vigil/internal/cameratest"
+	"vigil/internal/health"
 )
 
 // The whole program takes up its configuration at SIGHUP and when the file changes, goes on with the earlier one if the
@@ -23,6 +28,7 @@ func TestHangup(t *testing.T) {
 	write := func(secret string, cameras ...string) {
 		t.Helper()
 		text := fmt.Sprintf("model: %s\ndata_dir: data\nlog: {level: debug}\nnats: {embedded: {port: 0}}\n"+
+			"http: {listen: \"127.0.0.1:0\"}\n"+
 			"evidence: {enabled: false}\nwebhook: {url: \"http://127.0.0.1:1/%s\", secret: %s}\ncameras:\n",
 			weights, secret,
 			secret)
@@ -53,6 +59,38 @@ func TestHangup(t *testing.T) {
 	write("XYZZY", "gate", "gate")
 	send(t, cmd.Process, syscall.SIGHUP)
 	logged("the new configuration is not used", 1)
+	// It is ready all the same, and says what is wrong.
+	url := regexp.MustCompile(`msg="HTTP listens" key=http.listen url=(\S+)`).FindStringSubmatch(log.String())
+	if url == nil {
+		t.Fatal(log.String())
+	}
+	status := func(want ...string) {
+		t.Helper()
+		text := mustRunVigil(t, "status", "-c", file)
+		for _, want := range want {
+			if !strings.Contains(text, want) {
+				t.Errorf("vigil status does not say %q:\n%s", want, text)
+			}
+		}
+		_, metrics := get(t, url[1]+"/metrics")
+		_, remarks := get(t, url[1]+"/readyz")
+		if all := text + metrics + remarks; strings.Contains(all, "XYZZY") {
+			t.Errorf("a secret is in\n%s", all)
+		}
+	}
+	status("NOT in force", "vigil.yaml:10: cameras[1].name: is \"gate\"")
+	remark := func(state, name string) {
+		t.Helper()
+		alerttest.Eventually(alerttest.Within(t), t, "ready with "+state, func() bool {
+			code, text := get(t, url[1]+"/readyz")
+			var ready health.Ready
+			return code == http.StatusOK && json.Unmarshal([]byte(text), &ready) == nil &&
+				slices.ContainsFunc(ready.Info, func(i health.Item) bool {
+					return i.Kind == health.KindConfig && i.State == state && i.Name == name
+				})
+		})
+	}
+	remark(health.ConfigNotInForce, "file")
 	write("XYZZY2", "gate", "street")
 	logged("a new configuration is in force", 1)
 	for _, want := range []string{
@@ -62,6 +100,12 @@ func TestHangup(t *testing.T) {
 		logged(want, 1)
 	}
 	logged(`msg="source open" camera=street`, 1)
+	status("only after a restart: webhook.url, webhook.secret")
+	remark(health.ConfigNeedsRestart, "webhook.url")
+	if _, text := get(t, url[1]+"/metrics"); value(text, `vigil_config_restart_needed{key="webhook.url"}`) != "1" ||
+		value(text, "vigil_config_last_reload_successful") != "1" {
+		t.Errorf("the metrics are\n%s", text)
+	}
 	send(t, cmd.Process, syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, log.String())

@@ -32,6 +32,8 @@ type Sources struct {
 	Outbox  func() outbox.Stats
 	// Connected says of each sink with a connection of its own whether it is up.
 	Connected func() map[string]bool
+	// Config are remarks about the configuration; it may be nil.
+	Config func() []Item
 }
 
 // Health watches a running system. NewHealth starts it and Close ends it.
@@ -56,12 +58,14 @@ type Check struct {
 	Code   string `json:"code,omitempty"` // in the catalogue of errors
 }
 
-// Item is a camera or a sink that does not do what it is for.
+// Item is a camera or a sink that does not do what it is for, or a remark about the configuration.
 type Item struct {
-	Kind  string     `json:"kind"` // camera or sink
-	Name  string     `json:"name"`
-	State string     `json:"state"`
-	Since *time.Time `json:"since,omitempty"`
+	Kind   string     `json:"kind"` // camera, sink or config
+	Name   string     `json:"name"`
+	State  string     `json:"state"`
+	Since  *time.Time `json:"since,omitempty"`
+	Detail string     `json:"detail,omitempty"`
+	Code   string     `json:"code,omitempty"` // in the catalogue of errors
 }
 
 // Alive is the answer of /healthz.
@@ -70,17 +74,22 @@ type Alive struct {
 	Checks []Check `json:"checks"`
 }
 
-// Ready is the answer of /readyz. Reasons are why it is not; Info is off on purpose or passes by itself.
+// Ready is the answer of /readyz. Reasons are why it is not; Info is off on purpose or passes by
+// itself, or a remark about the configuration.
 type Ready struct {
 	Ready   bool   `json:"ready"`
 	Reasons []Item `json:"reasons"`
 	Info    []Item `json:"info"`
 }
 
-// The values of Item.Kind, and the states of a sink.
+// The values of Item.Kind, and the states of a sink and of the configuration.
 const (
 	KindCamera = "camera"
 	KindSink   = "sink"
+	KindConfig = "config"
+
+	ConfigNotInForce   = "not_in_force"
+	ConfigNeedsRestart = "needs_restart"
 
 	SinkDisconnected = "disconnected"
 	SinkFailing      = "failing"
@@ -163,6 +172,9 @@ func (h *Health) Ready() Ready {
 			item.Since = &since
 		}
 		r.Reasons = append(r.Reasons, item)
+	}
+	if h.sources.Config != nil {
+		r.Info = append(r.Info, h.sources.Config()...)
 	}
 	r.Ready = len(r.Reasons) == 0
 	return r

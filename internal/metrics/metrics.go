@@ -2,7 +2,7 @@
 //
 // Most are read at a scrape from counters that exist anyway: those of the pipeline, the outbox and the evidence. Only
 // histograms are observed as things happen, by OnClip, OnAlert and OnDelivered. The invariants: labels have values of
-// closed sets (cameras of the configuration, sinks, states, reasons, error codes); a camera that leaves takes its
+// closed sets (cameras of the configuration, sinks, states, reasons, error codes, keys); a camera that leaves takes its
 // series with it; nothing that a person wrote, such as an address or an error's text, is a label.
 package metrics
 
@@ -26,6 +26,8 @@ type Reloads struct {
 	OK, Failed uint64
 	Last       time.Time // zero if there was none
 	LastOK     bool      // the latest one succeeded
+	InForce    time.Time // when the configuration in force was read
+	Restart    []string  // keys that have changed and need a restart
 }
 
 // Sources are read at each scrape. One that is nil is left out.
@@ -155,6 +157,22 @@ var programMetrics = table(
 				}
 			}
 		}),
+	gauge("config_last_success_timestamp_seconds",
+		"When the configuration in force was read: at the last reload that succeeded, or at the start. A Unix time.",
+		func(s *Sources, send func(float64, ...string)) {
+			if s.Reloads != nil {
+				send(unix(s.Reloads().InForce))
+			}
+		}),
+	gauge("config_restart_needed",
+		"1 for each key of the configuration that has changed since the start and needs a restart.",
+		func(s *Sources, send func(float64, ...string)) {
+			if s.Reloads != nil {
+				for _, key := range s.Reloads().Restart {
+					send(1, key)
+				}
+			}
+		}, "key"),
 )
 
 func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -66,7 +66,12 @@ func full(t *testing.T, cameras ...string) *Metrics {
 				},
 			}
 		},
-		Reloads: func() Reloads { return Reloads{OK: 3, Failed: 1, Last: time.Unix(1700000000, 0)} },
+		Reloads: func() Reloads {
+			return Reloads{
+				OK: 3, Failed: 1, Last: time.Unix(1700000000, 0), InForce: time.Unix(1600000000, 0),
+				Restart: []string{"log.level"},
+			}
+		},
 	})
 	return m
 }
@@ -172,6 +177,8 @@ func TestValues(t *testing.T) {
 		`vigil_evidence_lost_total{reason="overloaded"} 2`,
 		`vigil_config_reloads_total{result="failed"} 1`,
 		`vigil_config_last_reload_successful 0`,
+		`vigil_config_last_success_timestamp_seconds 1.6e+09`,
+		`vigil_config_restart_needed{key="log.level"} 1`,
 		`vigil_log_messages_total{code="store.full",level="warn"} 1`,
 	} {
 		if !strings.Contains(text, line+"\n") {
