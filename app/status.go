@@ -94,8 +94,8 @@ func (s *system) camera(c watched, stats []pipeline.Stats) control.Camera {
 		out.Since = &since
 	}
 	out.FramesPerSecond = math.Round(10*o.rate(time.Now(), counts.Frames)) / 10
-	out.Frames, out.Missing, out.ClipsScored, out.ClipsSkipped = counts.Frames, counts.Missing, counts.Scored,
-		counts.Skipped
+	out.Frames, out.Missing, out.DecodeErrors = counts.Frames, counts.Missing, counts.DecodeErrors
+	out.ClipsScored, out.ClipsSkipped = counts.Scored, counts.Skipped
 	out.Events, out.AlertsHeld = counts.Events, counts.Held
 	if o.score != nil && out.State.Watched() {
 		measured := o.score.Error

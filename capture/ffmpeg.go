@@ -41,6 +41,7 @@ type libav struct {
 	waiting func(string)
 	waits   int // read timeouts spent waiting for the first key frame
 	damaged int // frames dropped since the last one returned
+	errors  video.DecodeErrors
 	size    [2]int
 }
 
@@ -180,6 +181,7 @@ func (v *libav) read(ctx context.Context, f *video.Frame) error {
 	var p C.vigil_picture
 	code := v.readFrame(&p)
 	stop()
+	v.errors = video.DecodeErrors{Frames: uint64(p.all_damaged), Packets: uint64(p.undecodable)}
 	if code < 0 {
 		return v.readError(ctx, code)
 	}
@@ -276,6 +278,8 @@ func (v *libav) skip(ctx context.Context) error {
 
 // skipped is the number of frames dropped before the last one.
 func (v *libav) skipped() int { return v.damaged }
+
+func (v *libav) decodeErrors() video.DecodeErrors { return v.errors }
 
 // color converts the last frame to colour at w x h pixels.
 func (v *libav) color(to []byte, w, h int) error {

@@ -22,6 +22,9 @@ typedef struct {
 	int timed;    // whether pts is set
 	int same;     // luma equals the previous frame's, bit for bit
 	int damaged;  // frames dropped before this one because the decoder reported damage
+	// Since the source was opened: frames dropped for damage, and packets that gave no frame. They are also set when
+	// there is no picture.
+	uint64_t all_damaged, undecodable;
 } vigil_picture;
 
 // A container's tracks.

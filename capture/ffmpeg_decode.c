@@ -73,7 +73,9 @@ static int next_frame(vigil_source *s)
 			return err;
 		if (s->packet->stream_index == s->stream && is_wanted(s)) {
 			s->packets++;
-			avcodec_send_packet(s->codec, s->packet); // an undecodable packet costs one frame
+			// An undecodable packet costs one frame. Until the first frame the decoder waits for a key frame.
+			if (avcodec_send_packet(s->codec, s->packet) < 0 && s->decoded)
+				s->undecodable++;
 		}
 		av_packet_unref(s->packet);
 	}
@@ -87,6 +89,12 @@ static int same(const AVFrame *a, const AVFrame *b)
 		if (memcmp(a->data[0] + (ptrdiff_t)y * a->linesize[0], b->data[0] + (ptrdiff_t)y * b->linesize[0], a->width))
 			return 0;
 	return 1;
+}
+
+static void count_damaged(vigil_source *s)
+{
+	s->damaged++;
+	s->all_damaged++;
 }
 
 static int read_picture(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p)
@@ -104,7 +112,7 @@ static int read_picture(vigil_source *s, int64_t timeout_us, int waits, vigil_pi
 	for (;;) {
 		int err = next_frame(s);
 		if (err == AVERROR_INVALIDDATA) {
-			s->damaged++;
+			count_damaged(s);
 			continue;
 		}
 		if (err < 0)
@@ -113,10 +121,11 @@ static int read_picture(vigil_source *s, int64_t timeout_us, int waits, vigil_pi
 			return AVERROR_INVALIDDATA;
 		if (!is_damaged(s))
 			break;
-		s->damaged++;
+		count_damaged(s);
 		av_frame_unref(s->frame);
 	}
 	s->waits = s->waited = 0;
+	s->decoded = 1;
 	AVFrame *f = s->frame;
 	p->width = vigil_is_upright(s) ? f->width : f->height;
 	p->height = vigil_is_upright(s) ? f->height : f->width;
@@ -134,6 +143,8 @@ int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p)
 	vigil_guard_enter(s->guard);
 	int err = read_picture(s, timeout_us, waits, p);
 	vigil_guard_enter(NULL);
+	p->all_damaged = s->all_damaged;
+	p->undecodable = s->undecodable;
 	return err;
 }
 

@@ -27,7 +27,9 @@ struct vigil_source {
 	int64_t timeout;     // of one wait for a frame, microseconds
 	int waits;           // remaining extensions for the first frame while packets come
 	int opened, waited;  // the first wait has begun; the wait was extended
+	int decoded;         // a frame was returned
 	int damaged;         // frames dropped since the last one returned
+	uint64_t all_damaged, undecodable; // as in vigil_picture
 	int64_t whole_after; // after damage: when frames other than key frames are accepted again
 	int64_t left;        // time left for the current call, microseconds
 	int64_t looked;      // when left was last updated

@@ -32,6 +32,11 @@ type gapReporter interface {
 	skipped() int
 }
 
+// damageReporter is a source that knows what it could not decode.
+type damageReporter interface {
+	decodeErrors() video.DecodeErrors
+}
+
 // skipper is a source that can drop data without decoding it.
 type skipper interface {
 	skip(context.Context) error
@@ -141,6 +146,17 @@ func (s *Stream) Read(ctx context.Context, f *video.Frame) error {
 	f.Seq, f.Generation, f.Arrival = s.seq, s.generation, time.Now()
 	s.seq++
 	return nil
+}
+
+// DecodeErrors counts what could not be decoded since the stream was opened. Only FFmpeg's reader of URLs, the default,
+// knows that.
+func (s *Stream) DecodeErrors() video.DecodeErrors {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d, ok := s.src.(damageReporter); ok {
+		return d.decodeErrors()
+	}
+	return video.DecodeErrors{}
 }
 
 // skipRest is the pause of Skip once it has caught up: a wake-up per packet would cost more than dropping it. Data that

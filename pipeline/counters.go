@@ -15,7 +15,7 @@ type counters struct {
 	frames, missing, used, unused, lost, gaps, repaired   atomic.Uint64
 	due, incomplete, scored                               atomic.Uint64
 	unscorable, dropped, events, held, openings, failures atomic.Uint64
-	untrusted                                             atomic.Uint64
+	untrusted, decodeErrors                               atomic.Uint64
 	pauses                                                atomic.Uint64
 	info                                                  atomic.Pointer[video.Info]
 	rates                                                 atomic.Pointer[Rates]
@@ -28,7 +28,7 @@ type counters struct {
 //	Frames = Used + Unused + Lost + Waiting
 //	Due    = Incomplete + Scored + Skipped + Unscorable + Dropped + Pending
 //
-// Waiting and Pending are in flight, and 0 once Run has returned. Missing frames were never read.
+// Waiting and Pending are in flight, and 0 once Run has returned. Missing and damaged frames were never read.
 type Stats struct {
 	Camera  string
 	Frames  uint64 // read
@@ -36,8 +36,10 @@ type Stats struct {
 	Unused  uint64 // skipped by the sampler, or between two clips with a hop above 16
 	Lost    uint64 // in no clip: a gap, a failure or the end came before there were enough
 	Waiting uint64 // in no clip yet
-	Missing uint64 // left out by the source: damaged, or too many for the pipe
-	Gaps    uint64 // between frames; a failure counts in Failures instead
+	Missing uint64 // left out by the source: lacking in a folder, or too many for the pipe
+	// DecodeErrors counts damaged frames, which are not among the missing, and packets that gave no frame.
+	DecodeErrors uint64
+	Gaps         uint64 // between frames; a failure counts in Failures instead
 	// Repaired frames were replaced because they alone differ from their neighbours, as a damaged picture does.
 	Repaired uint64
 
@@ -82,8 +84,9 @@ func (r *reader) snapshot() Stats {
 		Dropped:    c.dropped.Load(),
 		Incomplete: c.incomplete.Load(), Due: c.due.Load(),
 		Used: c.used.Load(), Unused: c.unused.Load(), Lost: c.lost.Load(), Frames: c.frames.Load(),
-		Missing: c.missing.Load(), Gaps: c.gaps.Load(), Repaired: c.repaired.Load(),
-		Events: c.events.Load(), Held: c.held.Load(), Untrusted: c.untrusted.Load(), Paused: c.pauses.Load(),
+		Missing: c.missing.Load(), DecodeErrors: c.decodeErrors.Load(), Gaps: c.gaps.Load(),
+		Repaired: c.repaired.Load(),
+		Events:   c.events.Load(), Held: c.held.Load(), Untrusted: c.untrusted.Load(), Paused: c.pauses.Load(),
 		Openings: c.openings.Load(),
 		Failures: c.failures.Load(),
 		Rates:    *rates,
@@ -101,7 +104,8 @@ func (r *reader) snapshot() Stats {
 // args returns the counters as attributes for a log line.
 func (s Stats) args() []any {
 	return []any{
-		"frames", s.Frames, "missing", s.Missing, "used", s.Used, "unused", s.Unused, "lost", s.Lost, "gaps", s.Gaps,
+		"frames", s.Frames, "missing", s.Missing, "decode_errors", s.DecodeErrors,
+		"used", s.Used, "unused", s.Unused, "lost", s.Lost, "gaps", s.Gaps,
 		"repaired", s.Repaired,
 		"clips_due", s.Due, "incomplete", s.Incomplete, "scored", s.Scored, "clips_skipped", s.Skipped, "paused",
 		s.Paused, "unscorable", s.Unscorable,

@@ -329,8 +329,16 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%s: %d failures, %d times failing", s.Camera, s.Failures, s.States[alerts.StateFailing])
 		}
 	}
-	if q := stats[0]; q.Failures != 0 || q.Openings != 1 || q.Missing != 0 {
-		t.Errorf("the camera without a fault has %d failures, %d openings, lost %d frames", q.Failures,
-			q.Openings, q.Missing)
+	if q := stats[0]; q.Failures != 0 || q.Openings != 1 || q.Missing != 0 || q.DecodeErrors != 0 {
+		t.Errorf("the camera without a fault has %d failures, %d openings, lost %d frames, %d decode errors",
+			q.Failures,
+			q.Openings, q.Missing, q.DecodeErrors)
+	}
+	damaged := uint64(0)
+	for _, s := range stats {
+		damaged += s.DecodeErrors
+	}
+	if damaged == 0 {
+		t.Error("the camera whose packets were damaged has no decode errors")
 	}
 }

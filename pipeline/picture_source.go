@@ -18,6 +18,12 @@ type PictureSource interface {
 	Close() error
 }
 
+// DecodeErrorCounter is implemented by a PictureSource, or by a Stream, that knows what it could not decode since it
+// was opened. It belongs to the goroutine that reads.
+type DecodeErrorCounter interface {
+	DecodeErrors() video.DecodeErrors
+}
+
 // OpenRequest has the parameters for opening a source.
 type OpenRequest struct {
 	FirstSeq   uint64 // of the first picture
@@ -33,6 +39,7 @@ type OpenRequest struct {
 // localSource is a source that is read and prepared in this process.
 type localSource struct {
 	stream      Stream
+	errors      DecodeErrorCounter // the stream; nil if it does not know
 	prep        Preparer
 	frame       video.Frame
 	note        func(string)
@@ -50,6 +57,7 @@ func openInProcess(ctx context.Context, c *Camera, o OpenRequest) (*localSource,
 		return nil, errors.Join(err, stream.Close())
 	}
 	p := &localSource{stream: stream, prep: prep, note: o.Note, media: c.Media}
+	p.errors, _ = stream.(DecodeErrorCounter)
 	if p.media != nil {
 		p.snapshotter = capture.NewSnapshotter()
 	}
@@ -84,6 +92,14 @@ func (p *localSource) Next(ctx context.Context) (video.Picture, error) {
 	keep(&p.media.previews, small)
 	keep(&p.media.full, full)
 	return pic, nil
+}
+
+// DecodeErrors returns those of the stream.
+func (p *localSource) DecodeErrors() video.DecodeErrors {
+	if p.errors == nil {
+		return video.DecodeErrors{}
+	}
+	return p.errors.DecodeErrors()
 }
 
 // passNotes passes on the source's notes.

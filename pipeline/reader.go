@@ -185,8 +185,11 @@ func (r *reader) readUntilClosed(ctx context.Context) (err error) {
 	r.mu.Unlock()
 	defer r.storeRates(window)
 	var began time.Time
+	damage := damageCounter{total: &r.stats.decodeErrors}
+	damage.source, _ = source.(DecodeErrorCounter)
 	for {
 		pic, err := source.Next(ctx)
+		damaged := damage.update()
 		switch {
 		case errors.Is(err, io.EOF) && !r.Live:
 			r.mu.Lock()
@@ -199,22 +202,23 @@ func (r *reader) readUntilClosed(ctx context.Context) (err error) {
 			began = pic.Arrival
 		}
 		r.uptime = pic.Arrival.Sub(began)
-		if err := r.process(ctx, window, &pic); err != nil {
+		if err := r.process(ctx, window, &pic, damaged); err != nil {
 			return err
 		}
 	}
 }
 
-// process processes one picture.
-func (r *reader) process(ctx context.Context, window *preprocess.Window, pic *video.Picture) error {
+// process processes one picture. damaged is the number of damaged frames between it and the one before.
+func (r *reader) process(ctx context.Context, window *preprocess.Window, pic *video.Picture, damaged uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.skipWhilePaused(pic) {
 		return nil
 	}
 	r.stats.frames.Add(1)
-	r.stats.missing.Add(pic.Seq - r.nextSeq)
-	r.sinceClip.missing += pic.Seq - r.nextSeq
+	left := pic.Seq - r.nextSeq
+	r.stats.missing.Add(left - min(left, damaged))
+	r.sinceClip.missing += left
 	r.checkArmed(pic.Arrival)
 	if err := r.checkFrozen(pic); err != nil {
 		return err

@@ -102,7 +102,8 @@ func (c Camera) Print(w io.Writer) error {
 		if c.Code != "" {
 			t.row("code", c.Code)
 		}
-		t.row("frames", fmt.Sprintf("%d, %.1f a second, %d missing", c.Frames, c.FramesPerSecond, c.Missing))
+		t.row("frames", fmt.Sprintf("%d, %.1f a second, %d missing, %d decode errors", c.Frames, c.FramesPerSecond,
+			c.Missing, c.DecodeErrors))
 		t.row("clips", fmt.Sprintf("%d scored, %d skipped", c.ClipsScored, c.ClipsSkipped))
 		t.row("events", fmt.Sprintf("%d, %d held", c.Events, c.AlertsHeld))
 		t.row("regularity", measured(c.Regularity, "%.3f"))

@@ -76,6 +76,7 @@ type Camera struct {
 	FramesPerSecond float64 `json:"frames_per_second"`
 	Frames          uint64  `json:"frames"`  // read since the camera was added
 	Missing         uint64  `json:"missing"` // left out by the source
+	DecodeErrors    uint64  `json:"decode_errors"`
 	ClipsScored     uint64  `json:"clips_scored"`
 	ClipsSkipped    uint64  `json:"clips_skipped"` // for overload
 	Events          uint64  `json:"events"`        // started

@@ -27,8 +27,11 @@ func count(name, help string, of func(*pipeline.Stats) uint64) metric[*pipeline.
 // cameraMetrics are read from each camera's Stats.
 var cameraMetrics = table(
 	count("frames_total", "Frames read.", func(s *pipeline.Stats) uint64 { return s.Frames }),
-	count("frames_missing_total", "Frames that the source left out: damaged, so that they could not be decoded, or "+
-		"too many for the pipe of the camera's process.", func(s *pipeline.Stats) uint64 { return s.Missing }),
+	count("frames_missing_total", "Frames that the source left out: too many for the pipe of the camera's process, or "+
+		"lacking in a folder.", func(s *pipeline.Stats) uint64 { return s.Missing }),
+	count("decode_errors_total",
+		"Damaged frames, or predicted from such, that were left out, and packets of video that "+
+			"gave no frame.", func(s *pipeline.Stats) uint64 { return s.DecodeErrors }),
 	count("frames_unused_total", "Frames that the sampler skipped, because the model sees fewer a second.",
 		func(s *pipeline.Stats) uint64 { return s.Unused }),
 	count("frames_lost_total", "Frames that came into no clip because of a gap, a failure or the end.",

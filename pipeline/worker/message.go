@@ -11,6 +11,7 @@ import (
 	"vigil/capture/source"
 	"vigil/geometry"
 	"vigil/internal/errcode"
+	"vigil/video"
 )
 
 // start is the worker's configuration. It comes over the pipe, because other programs can read arguments and
@@ -55,10 +56,11 @@ type picture struct {
 	height        uint32
 	same          bool
 	discontinuity bool
-	gray          []byte // [side][side]
+	errors        video.DecodeErrors // since the source was opened
+	gray          []byte             // [side][side]
 }
 
-const pictureHead = 40
+const pictureHead = 56
 
 const (
 	flagSame = 1 << iota
@@ -77,6 +79,8 @@ func (p *picture) append(b []byte) []byte {
 		flags |= flagDiscontinuity
 	}
 	b = binary.LittleEndian.AppendUint64(b, flags)
+	b = binary.LittleEndian.AppendUint64(b, p.errors.Frames)
+	b = binary.LittleEndian.AppendUint64(b, p.errors.Packets)
 	return append(b, p.gray...)
 }
 
@@ -90,6 +94,7 @@ func readPicture(body []byte, side int) (picture, error) {
 	p.width, p.height = binary.LittleEndian.Uint32(body[24:]), binary.LittleEndian.Uint32(body[28:])
 	flags := binary.LittleEndian.Uint64(body[32:])
 	p.same, p.discontinuity = flags&flagSame != 0, flags&flagDiscontinuity != 0
+	p.errors.Frames, p.errors.Packets = binary.LittleEndian.Uint64(body[40:]), binary.LittleEndian.Uint64(body[48:])
 	p.gray = body[pictureHead:]
 	if !plausibleSize(p.width) || !plausibleSize(p.height) {
 		return picture{}, fmt.Errorf("%w: a frame of %dx%d pixels", ErrProtocol, p.width, p.height)
@@ -167,6 +172,8 @@ type end struct {
 	Kind string // "lost", "refused" or "other"
 	Text string
 	Code errcode.Code `json:",omitempty"` // of the catalogue of errors
+	// DamagedFrames and DamagedPackets are the decode errors since the source was opened.
+	DamagedFrames, DamagedPackets uint64 `json:",omitempty"`
 }
 
 // reasons are the errors of capture that callers of this package distinguish.

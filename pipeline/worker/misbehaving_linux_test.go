@@ -105,6 +105,20 @@ var misbehaviours = []struct {
 	{"an absurd number", join(opened, frame(1<<63, nil)), waits, ErrProtocol, 0},
 	{"an absurd time", join(opened, frame(0, func(p *picture) { p.pts = 1 << 62 })), waits, ErrProtocol, 0},
 	{"a huge frame", join(opened, frame(0, func(p *picture) { p.width = 1 << 31 })), waits, ErrProtocol, 0},
+	{
+		"decode errors that become fewer",
+		join(opened, frame(0, func(p *picture) { p.errors.Frames = 3 }),
+			frame(4, func(p *picture) { p.errors.Frames = 2 })),
+		waits, ErrProtocol, 1,
+	},
+	{
+		"absurd decode errors", join(opened, frame(0, func(p *picture) { p.errors.Packets = 1 << 63 })), waits,
+		ErrProtocol, 0,
+	},
+	{
+		"absurd decode errors at the end", join(opened, encode(nil, kindEnd, appendJSON(end{DamagedFrames: 1 << 63}))),
+		waits, ErrProtocol, 0,
+	},
 	{"another side", join(opened, frame(0, func(p *picture) { p.gray = make([]byte, 9) })), waits, ErrProtocol, 0},
 	{
 		"an arrival in the future", join(opened, frame(0, func(p *picture) { p.arrival += 1 << 60 }), frame(1, nil)),

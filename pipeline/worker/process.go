@@ -99,6 +99,7 @@ type Process struct {
 	memoryCheck   time.Time
 	notes         int // received
 	keyFrameWaits int // for the first key frame
+	errors        video.DecodeErrors
 	paused        atomic.Bool
 
 	pending pendingRequests
@@ -222,6 +223,9 @@ func (p *Process) open(ctx context.Context, s *start, started func()) error {
 
 // Info returns what was known when the source was opened.
 func (p *Process) Info() video.Info { return p.info }
+
+// DecodeErrors counts what the worker could not decode, as far as it has reported that. It belongs to Next's goroutine.
+func (p *Process) DecodeErrors() video.DecodeErrors { return p.errors }
 
 // PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }

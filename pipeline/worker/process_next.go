@@ -77,6 +77,9 @@ func (p *Process) picture(body []byte) (video.Picture, error) {
 	case m.pts < -maxPTS || m.pts > maxPTS:
 		return video.Picture{}, fmt.Errorf("%w: frame %d has the stream time %v", ErrProtocol, m.seq, m.pts)
 	}
+	if err := p.setDecodeErrors(m.errors); err != nil {
+		return video.Picture{}, err
+	}
 	p.seq = m.seq + 1
 	p.arrival = p.arrivalTime(m.arrival)
 	p.idle, p.stalled = idle{}, false
@@ -85,6 +88,17 @@ func (p *Process) picture(body []byte) (video.Picture, error) {
 		Height: int(m.height),
 		Side:   p.o.Side, Same: m.same, Discontinuity: m.discontinuity, Gray: m.gray,
 	}, nil
+}
+
+// setDecodeErrors checks the worker's counters, which only grow.
+func (p *Process) setDecodeErrors(e video.DecodeErrors) error {
+	if e.Frames < p.errors.Frames || e.Frames-p.errors.Frames > maxGap ||
+		e.Packets < p.errors.Packets || e.Packets-p.errors.Packets > maxGap {
+		return fmt.Errorf("%w: %d frames and %d packets were damaged after %d and %d", ErrProtocol, e.Frames, e.Packets,
+			p.errors.Frames, p.errors.Packets)
+	}
+	p.errors = e
+	return nil
 }
 
 // awaitKeyFrame grants another read timeout while packets arrive without a key frame, a limited number of times.
@@ -177,6 +191,12 @@ func (p *Process) wait(ctx context.Context, limit time.Duration) (kind, []byte, 
 		case k == kindEnd:
 			var e end
 			if err := readJSON(body, &e); err != nil {
+				return 0, nil, err
+			}
+			if err := p.setDecodeErrors(video.DecodeErrors{
+				Frames:  e.DamagedFrames,
+				Packets: e.DamagedPackets,
+			}); err != nil {
 				return 0, nil, err
 			}
 			return 0, nil, e.err(p.o.Address)

@@ -92,7 +92,9 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 	if ctx.Err() != nil {
 		return 0 // The parent is gone.
 	}
-	c.send(encode(nil, kindEnd, appendJSON(newEnd(err))), true)
+	last := newEnd(err)
+	last.DamagedFrames, last.DamagedPackets = c.errors.Frames, c.errors.Packets
+	c.send(encode(nil, kindEnd, appendJSON(last)), true)
 	c.close()
 	writing.Wait()
 	return 1
@@ -102,6 +104,7 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 type camera struct {
 	start
 	stills video.Ring
+	errors video.DecodeErrors // of the stream, when it is closed
 
 	mu     sync.Mutex // between send and close
 	queue  chan []byte
@@ -205,6 +208,7 @@ func (c *camera) serveFrames(ctx context.Context) (err error) {
 	}
 	defer func() {
 		c.note(stream)
+		c.errors = stream.DecodeErrors()
 		err = errors.Join(err, stream.Close())
 	}()
 	c.send(encode(nil, kindOpened, appendJSON(stream.Info())), true)
@@ -278,7 +282,7 @@ func (c *camera) sendPictures(stream *capture.Stream, f *video.Frame, pic *video
 	p := picture{
 		seq: f.Seq, pts: f.PTS, arrival: arrival, width: uint32(f.Width),
 		height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
-		same:   f.Same, discontinuity: f.Discontinuity, gray: pic.Gray,
+		same:   f.Same, discontinuity: f.Discontinuity, errors: stream.DecodeErrors(), gray: pic.Gray,
 	}
 	sent := c.send(encode(c.newBuffer(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
 	if c.Keep <= 0 || c.KeepBytes <= 0 {

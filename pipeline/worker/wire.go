@@ -22,7 +22,7 @@ import (
 // Numbers are little-endian. An invalid message ends the connection: a process that decodes untrusted streams may send
 // anything.
 const (
-	version  = 3
+	version  = 4
 	headSize = 12
 	magic    = uint16('v') | uint16('g')<<8
 )
@@ -54,7 +54,7 @@ const (
 const (
 	maxStart   = 1 << 20 // certificates are the longest part
 	maxText    = 256 << 10
-	maxPicture = 48 + 1024*1024
+	maxPicture = pictureHead + maxSide*maxSide
 	maxJPEG    = 32 << 20
 	maxChunk   = 8 + 1<<20
 )
