@@ -108,6 +108,9 @@ func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Ca
 	}
 	s.switches.changing.Lock() // no camera is paused or resumed meanwhile
 	defer s.switches.changed()
+	if s.sinks.mqtt != nil {
+		s.sinks.mqtt.SetCameras(names) // before the first status of a new one
+	}
 	if err := s.swap(p); err != nil {
 		s.inForce = inForce{} // so that the next reload tries it again
 		return true, err
@@ -116,10 +119,6 @@ func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Ca
 	s.mu.Lock()
 	s.reloads.Restart = restart
 	s.mu.Unlock()
-	if s.sinks.mqtt != nil && !slices.Equal(names, namesOf(s.start.Cameras)) {
-		s.log.Warn("MQTT announces and switches the cameras of the start until the next one", "cameras",
-			strings.Join(namesOf(s.start.Cameras), ", "), errcode.Key, errcode.ConfigRestart)
-	}
 	return true, nil
 }
 
@@ -279,6 +278,9 @@ func (s *system) remove(c *watched) (pipeline.Stats, error) {
 func (s *system) add(c *watched) error {
 	logThreshold(s.log, c.camera, c.config)
 	s.switches.follow(&c.camera)
+	if s.sinks.mqtt != nil {
+		s.sinks.mqtt.Switches(s.switches.get(c.config.Name))
+	}
 	if s.switches.paused(c.config.Name) {
 		s.monitor.paused(c.config.Name, nil)
 		return nil

@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,12 +13,16 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"vigil/internal/alerttest"
 	"vigil/internal/cameratest"
 	"vigil/internal/health"
+	"vigil/internal/natstest"
 )
 
 // The whole program takes up its configuration at SIGHUP and when the file changes, goes on with the earlier one if the
@@ -115,5 +120,101 @@ func TestHangup(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "XYZZY") {
 		t.Errorf("a secret is in the log:\n%s", log.String())
+	}
+}
+
+// A camera that the file names from now on has its topics, its announcement and its switches over MQTT, and one that it
+// no longer names leaves nothing at the broker, over one connection.
+func TestReloadOverMQTT(t *testing.T) {
+	mosquitto := natstest.Mosquitto(t, natstest.FreePort(t), "allow_anonymous true")
+	video := cameratest.Video(t, "street.mkv", "testsrc2=size=64x48:rate=10:duration=240", "-g", "1000")
+	weights, file := cameratest.ZeroWeights(t), filepath.Join(t.TempDir(), "vigil.yaml")
+	configure := func(cameras ...string) {
+		t.Helper()
+		text := fmt.Sprintf("model: %s\ndata_dir: data\nnats: {embedded: {port: 0}}\nevidence: {enabled: false}\n"+
+			"http: {listen: off}\nmqtt: {url: \"tcp://127.0.0.1:%d\"}\ncameras:\n", weights, mosquitto.Port)
+		for _, name := range cameras {
+			text += fmt.Sprintf("  - {name: %s, source: %s, threshold: {lo: 0.1, theta: 0.5}}\n", name, video)
+		}
+		write(t, file+".new", text)
+		if err := os.Rename(file+".new", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	configure("gate", "yard")
+	v := &switchedVigil{t: t, file: file}
+	v.start()
+	retained, publish := mqttClient(t, mosquitto.Port)
+	retained("vigil/yard/availability", "online")
+	at := retainedTopics(t, mosquitto.Port)
+	own := func(camera string) []string {
+		var topics []string
+		for _, topic := range at() {
+			if strings.Contains(topic, "/"+camera+"/") || strings.Contains(topic, "_"+camera+"/") {
+				topics = append(topics, topic)
+			}
+		}
+		return topics
+	}
+	alerttest.Eventually(alerttest.Within(t), t, "the topics at the start",
+		func() bool { return len(own("yard")) == 9 })
+	configure("gate", "street")
+	retained("vigil/street/enabled", "ON")
+	retained("vigil/street/snooze", "OFF")
+	retained("vigil/street/availability", "online")
+	alerttest.Eventually(alerttest.Within(t), t, "the topics of the cameras", func() bool {
+		return len(own("street")) == 9 && len(own("gate")) == 9 && len(own("yard")) == 0
+	})
+	publish("vigil/yard/snooze/set", "20")
+	publish("vigil/street/snooze/set", "20")
+	retained("vigil/street/snooze", "20")
+	configure("gate")
+	alerttest.Eventually(alerttest.Within(t), t, "the topics of one camera", func() bool {
+		return len(own("street")) == 0 && len(own("gate")) == 9
+	})
+	configure("gate", "street") // its switches have survived
+	retained("vigil/street/snooze", "20")
+	send(t, v.cmd.Process, syscall.SIGTERM)
+	if err := v.cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, v.log.String())
+	}
+	if n := v.log.Count("connected to MQTT"); n != 1 {
+		t.Errorf("it connected %d times to the broker:\n%s", n, v.log.String())
+	}
+	if v.log.Count("is ignored") != 1 || v.log.Count("reason=\"no camera of this name is configured\"") != 1 {
+		t.Errorf("ignored commands in the log:\n%s", v.log.String())
+	}
+}
+
+// retainedTopics returns a function that lists the topics that are retained at a broker.
+func retainedTopics(t *testing.T, port int) func() []string {
+	t.Helper()
+	client := paho.NewClient(paho.NewClientOptions().AddBroker(fmt.Sprintf("tcp://127.0.0.1:%d", port)).SetClientID(
+		"lister"))
+	var mu sync.Mutex
+	topics := map[string]bool{}
+	onMessage := func(_ paho.Client, m paho.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case strings.HasSuffix(m.Topic(), "/set"), strings.Contains(m.Topic(), "/events/"): // not retained
+		case len(m.Payload()) > 0:
+			topics[m.Topic()] = true
+		default:
+			delete(topics, m.Topic())
+		}
+	}
+	for _, token := range []func() paho.Token{
+		client.Connect, func() paho.Token { return client.Subscribe("#", 1, onMessage) },
+	} {
+		if done := token(); !done.WaitTimeout(alerttest.LongWait) || done.Error() != nil {
+			t.Fatal(done.Error())
+		}
+	}
+	t.Cleanup(func() { client.Disconnect(0) })
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Sorted(maps.Keys(topics))
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -153,8 +152,8 @@ func (c *commands) parse(topic string, payload []byte, retained bool) (next comm
 	}
 	next.camera = parts[0]
 	switch {
-	case !slices.Contains(c.sink.opts.Cameras, next.camera):
-		return next, errors.New("no camera of this name was configured at the start")
+	case !c.sink.configured(next.camera):
+		return next, errors.New("no camera of this name is configured")
 	case retained:
 		return next, errors.New("it is retained, so it may be old: publish commands without the retain flag")
 	case len(payload) > maxCommandBytes:
@@ -194,6 +193,16 @@ func parseMinutes(text string) (int, error) {
 		return 0, fmt.Errorf("it must be whole minutes, at most %d, or OFF", maxSnoozeMinutes)
 	}
 	return int(n), nil
+}
+
+// forget frees what is kept of a camera that is not configured any more.
+func (c *commands) forget(camera string) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.budgets, camera)
 }
 
 // allow takes a token of a configured camera.
@@ -256,6 +265,7 @@ func (w *Sink) switchStates(camera string, now time.Time) []retained {
 		snooze = strconv.FormatInt(int64((s.SnoozedUntil.Sub(now)+snoozeStep-1)/snoozeStep), 10)
 	}
 	return []retained{
-		{w.topic(camera, "enabled"), enabled, !known}, {w.topic(camera, "snooze"), snooze, !known},
+		{topic: w.topic(camera, "enabled"), text: enabled, unknown: !known},
+		{topic: w.topic(camera, "snooze"), text: snooze, unknown: !known},
 	}
 }

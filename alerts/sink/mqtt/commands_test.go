@@ -164,8 +164,17 @@ func TestSwitchTopicsAreWithdrawn(t *testing.T) {
 	})
 }
 
+// unconnected returns a sink that does not connect.
+func unconnected(topic string, cameras ...string) *Sink {
+	w := &Sink{
+		opts: Options{Topic: topic}, retainedStates: map[string]retainedState{}, camerasChanged: make(chan struct{}, 1),
+	}
+	w.SetCameras(cameras)
+	return w
+}
+
 func TestParseCommand(t *testing.T) {
-	c := newCommands(&Sink{opts: Options{Topic: "site/vigil", Cameras: []string{"yard"}}})
+	c := newCommands(unconnected("site/vigil", "yard"))
 	for _, tt := range []struct {
 		topic, payload string
 		retained       bool
@@ -202,7 +211,7 @@ func TestParseCommand(t *testing.T) {
 }
 
 func FuzzParseCommand(f *testing.F) {
-	c := newCommands(&Sink{opts: Options{Topic: "vigil", Cameras: []string{"yard"}}})
+	c := newCommands(unconnected("vigil", "yard"))
 	f.Add("vigil/yard/snooze/set", []byte("30"))
 	f.Add("vigil/yard/enabled/set", []byte("OFF"))
 	f.Fuzz(func(t *testing.T, topic string, payload []byte) {
@@ -222,13 +231,12 @@ func TestCommandFlood(t *testing.T) {
 		var log alerttest.Log
 		var calls atomic.Int64
 		ctx, stop := context.WithCancel(t.Context())
-		w := &Sink{ctx: ctx, log: slog.New(slog.NewTextHandler(&log, nil)), opts: Options{
-			Topic: "vigil", Cameras: []string{"yard", "gate"},
-			OnSwitch: func(context.Context, string, alerts.SwitchChange) error {
-				calls.Add(1)
-				return errors.New("no")
-			},
-		}}
+		w := unconnected("vigil", "yard", "gate")
+		w.ctx, w.log = ctx, slog.New(slog.NewTextHandler(&log, nil))
+		w.opts.OnSwitch = func(context.Context, string, alerts.SwitchChange) error {
+			calls.Add(1)
+			return errors.New("no")
+		}
 		c := newCommands(w)
 		done := make(chan struct{})
 		go func() { defer close(done); c.run() }()

@@ -94,14 +94,14 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	published, denied := map[string]string{}, make(chan struct{}, 1)
+	done, denied := announced{texts: map[string]string{}}, make(chan struct{}, 1)
 	if !w.opts.ProbeOnly {
 		err := w.watchAvailability(c, denied)
 		if err == nil {
 			err = w.commands.subscribe(c)
 		}
 		if err == nil {
-			err = w.publishRetained(w.ctx, c, published)
+			err = w.publishRetained(w.ctx, c, &done)
 		}
 		if err != nil {
 			c.drop(err)
@@ -127,13 +127,18 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 				w.log.Info("connected to MQTT again", "broker", w.address, "client_id", w.clientID)
 			}
 			*tried, short = newAttempts(), false
+		case <-w.camerasChanged:
+			if err := w.publishRetained(w.ctx, c, &done); err != nil && w.ctx.Err() == nil {
+				c.drop(err)
+				return short, err
+			}
 		case <-w.changed:
-			if err := w.publishHealth(w.ctx, c, published); err != nil && w.ctx.Err() == nil {
+			if err := w.publishHealth(w.ctx, c, &done); err != nil && w.ctx.Err() == nil {
 				c.drop(err)
 				return short, err
 			}
 		case <-minute.C: // what is left of a snooze changes
-			if err := w.publishHealth(w.ctx, c, published); err != nil && w.ctx.Err() == nil {
+			if err := w.publishHealth(w.ctx, c, &done); err != nil && w.ctx.Err() == nil {
 				c.drop(err)
 				return short, err
 			}
@@ -150,7 +155,7 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 				return short, err
 			}
 		case <-w.ctx.Done():
-			w.goodbye(c, published)
+			w.goodbye(c, &done)
 			return short, w.ctx.Err()
 		}
 	}
@@ -179,36 +184,36 @@ func (w *Sink) watchAvailability(c *connection, denied chan<- struct{}) error {
 	return c.cause()
 }
 
-// publishHealth publishes changes of the cameras' availability and switches; published has what each topic has.
-func (w *Sink) publishHealth(ctx context.Context, c *connection, published map[string]string) error {
+// publishHealth publishes changes of the availability and switches of the cameras that are announced.
+func (w *Sink) publishHealth(ctx context.Context, c *connection, done *announced) error {
 	if w.opts.ProbeOnly {
 		return nil
 	}
 	w.mu.Lock()
 	health := maps.Clone(w.health)
 	w.mu.Unlock()
-	for _, camera := range w.opts.Cameras {
+	for _, camera := range done.cameras {
 		changing := append(w.switchStates(camera, time.Now()),
 			retained{topic: w.topic(camera, "availability"), text: availability(health[camera])})
 		for _, m := range changing {
-			if m.unknown || published[m.topic] == m.text {
+			if m.unknown || done.texts[m.topic] == m.text {
 				continue
 			}
 			if err := c.publish(ctx, m.topic, []byte(m.text), true); err != nil {
 				return err
 			}
-			published[m.topic] = m.text
+			done.texts[m.topic] = m.text
 		}
 	}
 	return nil
 }
 
 // goodbye publishes the last states and "offline". If the broker does not accept that, the last will does the same.
-func (w *Sink) goodbye(c *connection, published map[string]string) {
+func (w *Sink) goodbye(c *connection, done *announced) {
 	w.setCurrent(nil, errors.New("closed"))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), goodbyeTimeout)
 	defer cancel()
-	err := w.publishHealth(ctx, c, published)
+	err := w.publishHealth(ctx, c, done)
 	if err == nil && !w.opts.ProbeOnly {
 		err = c.publish(ctx, w.topic("availability"), []byte(Offline), true)
 	}

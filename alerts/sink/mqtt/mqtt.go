@@ -4,9 +4,9 @@
 // TOPIC/events/<camera>/<phase>. For switches, TOPIC/<camera>/state is ON during an event, with its properties in
 // TOPIC/<camera>/attributes, and TOPIC/availability is the last will. With Options.OnSwitch, commands come in at
 // TOPIC/<camera>/enabled/set and TOPIC/<camera>/snooze/set. The invariants: an alert counts as delivered when the
-// broker has acknowledged it and the state; the retained messages at the broker are of configured cameras, and all
-// others that this installation ever left there are deleted; a command that is not valid, is retained or comes too
-// often changes nothing; no credential reaches an error.
+// broker has acknowledged it and the state; the retained messages at the broker are of configured cameras, also after
+// SetCameras, and all others that this installation ever left there are deleted; a command that is not valid, is
+// retained or comes too often changes nothing; no credential reaches an error.
 package mqtt
 
 import (
@@ -38,7 +38,8 @@ type Options struct {
 	Topic string
 	// Discovery is Home Assistant's prefix; empty announces nothing.
 	Discovery string
-	Cameras   []string
+	// Cameras are the configured cameras until SetCameras.
+	Cameras []string
 	// OnSwitch, if set, makes the sink accept commands at TOPIC/<camera>/enabled/set and TOPIC/<camera>/snooze/set, and
 	// is called with each valid one, one at a time. It must not call the sink's methods while it holds a lock that
 	// Switches needs.
@@ -67,6 +68,7 @@ type Sink struct {
 	stop              context.CancelFunc
 	work              sync.WaitGroup
 	changed           chan struct{} // capacity 1: the health or the switches of a camera changed
+	camerasChanged    chan struct{} // capacity 1: cameras or leftBehind changed
 	suspects          suspects
 	subscribeFailures int // used by connectLoop only: number of failed subscriptions
 
@@ -74,9 +76,11 @@ type Sink struct {
 	mu             sync.Mutex
 	conn           *connection              // nil if disconnected
 	lastErr        error                    // why it is disconnected
+	cameras        []string                 // that are configured; replaced, never changed
 	retainedStates map[string]retainedState // of each camera
-	health         map[string]alerts.State  // of each camera
+	health         map[string]alerts.State  // of cameras; none before the first status
 	switches       map[string]alerts.Switches
+	leftBehind     []string  // topics that were published while their camera was removed
 	commands       *commands // nil without Options.OnSwitch
 }
 
@@ -91,7 +95,7 @@ func New(o Options) (*Sink, error) {
 	}
 	w := &Sink{
 		opts: o, log: o.Log, address: u.Scheme + "://" + u.Host, clientID: o.Registry.clientID(o.Topic),
-		changed:        make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), camerasChanged: make(chan struct{}, 1),
 		retainedStates: map[string]retainedState{}, health: map[string]alerts.State{},
 		switches: map[string]alerts.Switches{},
 		lastErr:  errors.New("not connected yet"),
@@ -102,9 +106,7 @@ func New(o Options) (*Sink, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	for _, camera := range o.Cameras {
-		w.retainedStates[camera] = retainedState{"OFF", "{}"}
-	}
+	w.SetCameras(o.Cameras)
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	if o.OnSwitch != nil && !o.ProbeOnly {
 		w.commands = newCommands(w)
@@ -177,9 +179,8 @@ func (w *Sink) deliver(ctx context.Context, c *connection, m sink.Message) error
 	if err := c.publish(ctx, w.topic("events", m.Camera, parts[len(parts)-1]), m.Data, false); err != nil {
 		return err
 	}
-	// Alerts of a camera that is no longer configured must not leave retained messages. For a repeat, later messages
-	// have already set the state.
-	if m.Again || !slices.Contains(w.opts.Cameras, m.Camera) {
+	// For a repeat, later messages have already set the state.
+	if m.Again {
 		return nil
 	}
 	a, err := alerts.Decode(m.Data)
@@ -187,36 +188,95 @@ func (w *Sink) deliver(ctx context.Context, c *connection, m sink.Message) error
 		return nil //nolint:nilerr // of a later version, perhaps: who knows it has it by now
 	}
 	s := stateOf(a)
-	// Recorded first: if the connection is lost here, the next one publishes it.
+	// Recorded first: if the connection is lost here, the next one publishes it. Alerts of a camera that is not
+	// configured must not leave retained messages.
 	w.mu.Lock()
-	w.retainedStates[m.Camera] = s
+	_, configured := w.retainedStates[m.Camera]
+	if configured {
+		w.retainedStates[m.Camera] = s
+	}
 	w.mu.Unlock()
-	if err := c.publish(ctx, w.topic(m.Camera, "attributes"), []byte(s.attributes), true); err != nil {
+	if !configured {
+		return nil
+	}
+	defer w.withdrawIfRemoved(m.Camera)
+	return w.publishState(ctx, c, m.Camera, s)
+}
+
+func (w *Sink) publishState(ctx context.Context, c *connection, camera string, s retainedState) error {
+	if err := c.publish(ctx, w.topic(camera, "attributes"), []byte(s.attributes), true); err != nil {
 		return err
 	}
-	return c.publish(ctx, w.topic(m.Camera, "state"), []byte(s.state), true)
+	return c.publish(ctx, w.topic(camera, "state"), []byte(s.state), true)
+}
+
+// withdrawIfRemoved makes connectLoop delete a camera's state again if the camera was removed while it was published.
+func (w *Sink) withdrawIfRemoved(camera string) {
+	w.mu.Lock()
+	_, configured := w.retainedStates[camera]
+	if !configured {
+		w.leftBehind = append(w.leftBehind, w.topic(camera, "attributes"), w.topic(camera, "state"))
+	}
+	w.mu.Unlock()
+	if !configured {
+		notify(w.camerasChanged)
+	}
+}
+
+// SetCameras replaces the configured cameras. It does not block: new ones are announced, and the retained messages of
+// the others are deleted, as soon as possible. Status and Switches of a camera that is not configured are ignored.
+func (w *Sink) SetCameras(cameras []string) {
+	w.mu.Lock()
+	w.cameras = slices.Clone(cameras)
+	for _, camera := range cameras {
+		if _, known := w.retainedStates[camera]; !known {
+			w.retainedStates[camera] = retainedState{"OFF", "{}"}
+		}
+	}
+	for camera := range w.retainedStates {
+		if !slices.Contains(cameras, camera) {
+			delete(w.retainedStates, camera)
+			delete(w.health, camera)
+			delete(w.switches, camera)
+			w.commands.forget(camera)
+		}
+	}
+	w.mu.Unlock()
+	notify(w.camerasChanged)
+}
+
+// configured reports whether a camera is configured.
+func (w *Sink) configured(camera string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, is := w.retainedStates[camera]
+	return is
 }
 
 // Status sets the availability of a camera. It does not block: the last state is published as soon as possible.
 func (w *Sink) Status(s alerts.Status) {
 	w.mu.Lock()
-	w.health[s.Camera] = s.State
+	if _, configured := w.retainedStates[s.Camera]; configured {
+		w.health[s.Camera] = s.State
+	}
 	w.mu.Unlock()
-	w.notifyChanged()
+	notify(w.changed)
 }
 
 // Switches sets the switches of a camera, which are published as Status is. Until the first call the camera's topics
 // stay as they are, so that a restart does not seem to switch it.
 func (w *Sink) Switches(s alerts.Switches) {
 	w.mu.Lock()
-	w.switches[s.Camera] = s
+	if _, configured := w.retainedStates[s.Camera]; configured {
+		w.switches[s.Camera] = s
+	}
 	w.mu.Unlock()
-	w.notifyChanged()
+	notify(w.changed)
 }
 
-func (w *Sink) notifyChanged() {
+func notify(changed chan<- struct{}) {
 	select {
-	case w.changed <- struct{}{}:
+	case changed <- struct{}{}:
 	default:
 	}
 }

@@ -24,13 +24,25 @@ const searchTimeout = 5 * time.Second
 type retained struct {
 	topic, text string
 	unknown     bool // what it says is not known yet: the topic stays as it is
+	delivered   bool // deliveries publish it, too
 }
 
-// publishRetained publishes the current state after each connection, since a broker may have restarted without its
-// data, and deletes stale retained messages: of cameras that are no longer configured, other topics, other names. It
-// records in published what publishHealth changes, by topic.
-func (w *Sink) publishRetained(ctx context.Context, c *connection, published map[string]string) error {
-	wanted, err := w.wanted(published)
+// announced is what was published over a connection. It belongs to connectLoop.
+type announced struct {
+	cameras []string
+	texts   map[string]string // of the retained topics, but not what deliveries have published
+}
+
+// publishRetained publishes what the connection has not published yet: after it is made everything, since a broker may
+// have restarted without its data. It deletes stale retained messages: of cameras that are no longer configured, other
+// topics, other names.
+func (w *Sink) publishRetained(ctx context.Context, c *connection, done *announced) error {
+	w.mu.Lock()
+	cameras, old := w.cameras, w.leftBehind
+	states, health := maps.Clone(w.retainedStates), maps.Clone(w.health)
+	w.leftBehind = nil // an error leaves them in the registry's record
+	w.mu.Unlock()
+	wanted, err := w.wanted(cameras, states, health)
 	if err != nil {
 		return err
 	}
@@ -38,11 +50,12 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, published map
 	for _, m := range wanted {
 		topics = append(topics, m.topic)
 	}
-	var old []string
 	if w.opts.Discovery != "" && !w.opts.Registry.hasBroker(w.address) {
-		if old, err = w.findOldTopics(ctx, c); err != nil {
+		found, err := w.findOldTopics(ctx, c)
+		if err != nil {
 			return err
 		}
+		old = append(old, found...)
 	}
 	stale, err := w.opts.Registry.addRetained(w.address, topics, old)
 	w.warn(err)
@@ -50,12 +63,21 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, published map
 		if err := c.publish(ctx, topic, nil, true); err != nil {
 			return err
 		}
+		delete(done.texts, topic)
 	}
+	done.cameras = cameras
 	for _, m := range wanted {
-		if m.unknown {
+		before, published := done.texts[m.topic]
+		if m.unknown || published && (m.delivered || before == m.text) {
 			continue
 		}
 		if err := c.publish(ctx, m.topic, []byte(m.text), true); err != nil {
+			return err
+		}
+		done.texts[m.topic] = m.text
+	}
+	for camera, s := range states {
+		if err := w.publishNewerState(ctx, c, camera, s); err != nil {
 			return err
 		}
 	}
@@ -64,6 +86,23 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, published map
 	}
 	w.warn(w.opts.Registry.setRetained(w.address, topics))
 	return nil
+}
+
+// publishNewerState publishes a camera's state again if a delivery has changed it while s was published: the delivery
+// may have been the first of the two.
+func (w *Sink) publishNewerState(ctx context.Context, c *connection, camera string, s retainedState) error {
+	for {
+		w.mu.Lock()
+		now, configured := w.retainedStates[camera]
+		w.mu.Unlock()
+		if !configured || now == s {
+			return nil
+		}
+		if err := w.publishState(ctx, c, camera, now); err != nil {
+			return err
+		}
+		s = now
+	}
 }
 
 func (w *Sink) warn(err error) {
@@ -79,26 +118,20 @@ func WarnRetained(log *slog.Logger, err error) {
 }
 
 // wanted returns all retained messages in the order of publishing: vigil's own availability comes last.
-func (w *Sink) wanted(published map[string]string) ([]retained, error) {
-	w.mu.Lock()
-	states, health := maps.Clone(w.retainedStates), maps.Clone(w.health)
-	w.mu.Unlock()
+func (w *Sink) wanted(cameras []string, states map[string]retainedState, health map[string]alerts.State) (
+	[]retained, error,
+) {
 	var all []retained
-	for _, camera := range w.opts.Cameras {
+	for _, camera := range cameras {
 		found, err := w.discovery(camera)
 		if err != nil {
 			return nil, err
 		}
 		changing := append(w.switchStates(camera, time.Now()),
 			retained{topic: w.topic(camera, "availability"), text: availability(health[camera])})
-		for _, m := range changing {
-			if !m.unknown {
-				published[m.topic] = m.text
-			}
-		}
 		all = append(append(all, found...),
-			retained{topic: w.topic(camera, "attributes"), text: states[camera].attributes},
-			retained{topic: w.topic(camera, "state"), text: states[camera].state})
+			retained{topic: w.topic(camera, "attributes"), text: states[camera].attributes, delivered: true},
+			retained{topic: w.topic(camera, "state"), text: states[camera].state, delivered: true})
 		all = append(all, changing...)
 	}
 	return append(all, retained{topic: w.topic("availability"), text: Online}), nil
@@ -174,7 +207,7 @@ func (w *Sink) oldTopics(topic string, payload []byte) []string {
 		return nil
 	}
 	old := []string{topic}
-	if !slices.Contains(w.opts.Cameras, camera) && parts[0] == "binary_sensor" {
+	if !w.configured(camera) && parts[0] == "binary_sensor" {
 		old = append(old, w.topic(camera, "state"), w.topic(camera, "attributes"), w.topic(camera, "availability"))
 	}
 	return old
