@@ -38,7 +38,7 @@ type httpServices struct {
 // openHTTP starts the services. An address that cannot be used is logged, and the cameras go on.
 func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, log *slog.Logger) *httpServices {
 	m.Read(metrics.Sources{
-		Cameras: s.stats, Alerts: s.sinks.numbers, Reloads: func() metrics.Reloads {
+		Cameras: s.stats, Alerts: s.alertNumbers, Reloads: func() metrics.Reloads {
 			r := s.Reloads()
 			return metrics.Reloads{
 				OK: r.Applied, Failed: r.Failed, Last: r.At, LastOK: r.Err == nil, InForce: r.InForce,
@@ -156,10 +156,24 @@ func profiles() http.Handler {
 	return mux
 }
 
+// alertNumbers are the metrics of alerts and evidence.
+func (s *system) alertNumbers() metrics.Alerts {
+	a := s.sinks.numbers()
+	a.Unsent = a.Unsent.Add(s.engine.Unsent())
+	return a
+}
+
 // numbers are the metrics of alerts and evidence.
 func (d *Sinks) numbers() metrics.Alerts {
 	a := metrics.Alerts{Outbox: d.Stats(), Connected: d.connected()}
 	a.Usage, _ = d.Server().Usage()
+	a.Unsent = d.Conn().Unsent()
+	if d.remote != nil {
+		a.Unsent = a.Unsent.Add(d.remote.Unsent())
+	}
+	if d.mqtt != nil {
+		a.CommandsIgnored = map[string]uint64{d.mqtt.Name(): d.mqtt.CommandsIgnored()}
+	}
 	if d.maker == nil {
 		return a
 	}

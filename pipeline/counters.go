@@ -47,6 +47,7 @@ type Stats struct {
 	Incomplete uint64 // not made: too few frames since the last gap
 	Scored     uint64
 	Skipped    uint64 // displaced by newer ones before they were scored: overload
+	Starved    uint64 // those of them whose memory was needed, because Options.ClipMemory was used up
 	Unscorable uint64 // the model gave no finite score
 	Dropped    uint64 // discarded unscored because the camera or the program stopped, or by an error
 	Pending    uint64 // made, not scored yet
@@ -81,7 +82,7 @@ func (r *reader) snapshot() Stats {
 		State: state, Since: since, States: states, Camera: r.Name,
 		// Later stages are read first, so that no clip is counted there before it is counted here.
 		Scored: c.scored.Load(), Skipped: r.box.skipped(r.slot), Unscorable: c.unscorable.Load(),
-		Dropped:    c.dropped.Load(),
+		Starved: r.box.starved(r.slot), Dropped: c.dropped.Load(),
 		Incomplete: c.incomplete.Load(), Due: c.due.Load(),
 		Used: c.used.Load(), Unused: c.unused.Load(), Lost: c.lost.Load(), Frames: c.frames.Load(),
 		Missing: c.missing.Load(), DecodeErrors: c.decodeErrors.Load(), Gaps: c.gaps.Load(),

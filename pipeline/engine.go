@@ -298,6 +298,9 @@ func (e *Engine) shut() error {
 	return errors.Join(errors.Join(errs...), e.publishErr)
 }
 
+// Unsent counts the scores and states that gave way to newer ones because the Publisher was too slow.
+func (e *Engine) Unsent() alerts.Unsent { return e.queue.Unsent() }
+
 // find returns a camera, or nil.
 func (e *Engine) find(name string) *member {
 	e.mu.Lock()

@@ -35,6 +35,7 @@ type slot struct {
 	size    int64           // of one buffer, in bytes
 	space   chan struct{}   // capacity 1: pending may have been taken
 	skipped uint64          // cuboids displaced by newer ones: clips_skipped
+	starved uint64          // those of them whose memory was needed
 
 	ending      alerts.EndReason // end of the stream; taken after the cuboid that was pending then
 	endingFirst bool             // pending was put after the stream had ended and restarted
@@ -132,6 +133,7 @@ func (m *mailbox) buffer(s *slot, must bool) *video.Cuboid {
 		s.gap = s.gap || c.Gap
 		s.pending, s.endingFirst = nil, false
 		s.skipped++
+		s.starved++
 		s.pendingGone()
 		return c
 	}
@@ -297,6 +299,13 @@ func (m *mailbox) skipped(s *slot) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return s.skipped
+}
+
+// starved returns how many of the skipped cuboids were displaced because their memory was needed.
+func (m *mailbox) starved(s *slot) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return s.starved
 }
 
 // age returns how long the camera's pending cuboid has waited; 0 for none.

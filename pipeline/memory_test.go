@@ -88,7 +88,7 @@ func TestMailboxIsBounded(t *testing.T) {
 		t.Errorf("%d clips were dropped before they had to be", n)
 	}
 	c := m.buffer(slots[0], true)
-	if c == nil || c.Seq[0] != 1 || m.skipped(slots[0]) != 1 {
+	if c == nil || c.Seq[0] != 1 || m.skipped(slots[0]) != 1 || m.starved(slots[0]) != 1 {
 		t.Fatalf("the pending clip did not make way: %v, %d skipped", c, m.skipped(slots[0]))
 	}
 	*c = video.Cuboid{}

@@ -163,6 +163,9 @@ func TestPublishWaitsForTheServer(t *testing.T) {
 		if err := c.PublishScore(alerts.Score{Camera: "a", Wall: time.Now()}); !errors.Is(err, ErrDisconnected) {
 			t.Errorf("score without a connection: %v", err)
 		}
+		if n := c.Unsent(); n != (alerts.Unsent{Scores: 1}) {
+			t.Errorf("unsent are %+v", n)
+		}
 		a, done := event("a"), make(chan error, 1)
 		ctx := alerttest.Within(t)
 		go func() { done <- c.Publish(ctx, a) }()

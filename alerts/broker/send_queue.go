@@ -22,6 +22,7 @@ const (
 type sendQueue struct {
 	connected atomic.Bool // last known state of the connection
 	waiting   *lossy.Queue[queuedMessage]
+	unsent    alerts.UnsentCounter
 	stop      chan struct{}
 	stopOnce  sync.Once
 	done      chan struct{} // closed at the end of sending
@@ -31,6 +32,7 @@ type sendQueue struct {
 type queuedMessage struct {
 	subject string
 	data    []byte
+	unsent  *atomic.Uint64 // where it is counted if it is not sent
 }
 
 func newSendQueue() *sendQueue {
@@ -53,9 +55,11 @@ func (c *Conn) runSendQueue() {
 		}
 		for _, n := range c.queue.waiting.Take() {
 			if !c.nc.IsConnected() {
-				break // the queued messages would be stale after a reconnect
+				n.unsent.Add(1) // it would be stale after a reconnect
+				continue
 			}
 			if err := c.nc.Publish(n.subject, n.data); err != nil {
+				n.unsent.Add(1)
 				c.onState(StateUnsent, fmt.Errorf("publish to %s: %w", n.subject, c.scrub(err)))
 			}
 		}
@@ -75,7 +79,7 @@ func (c *Conn) PublishScore(s alerts.Score) error {
 	if err != nil {
 		return err
 	}
-	return c.send(alerts.ScoreSubject(s.Camera), data, maxQueuedScores)
+	return c.send(alerts.ScoreSubject(s.Camera), data, maxQueuedScores, &c.queue.unsent.Scores)
 }
 
 // PublishStatus sends a camera's state like PublishScore.
@@ -84,7 +88,7 @@ func (c *Conn) PublishStatus(s alerts.Status) error {
 	if err != nil {
 		return err
 	}
-	return c.send(alerts.StatusSubject(s.Camera), data, maxQueuedStates)
+	return c.send(alerts.StatusSubject(s.Camera), data, maxQueuedStates, &c.queue.unsent.States)
 }
 
 // PublishStorage sends the state of the storage like PublishScore.
@@ -93,13 +97,19 @@ func (c *Conn) PublishStorage(s alerts.Storage) error {
 	if err != nil {
 		return err
 	}
-	return c.send(alerts.StorageSubject, data, maxQueuedStates)
+	return c.send(alerts.StorageSubject, data, maxQueuedStates, &c.queue.unsent.States)
 }
 
-func (c *Conn) send(subject string, data []byte, limit int) error {
+// Unsent counts the scores and states that were not sent. Those of the storage are states.
+func (c *Conn) Unsent() alerts.Unsent { return c.queue.unsent.Load() }
+
+func (c *Conn) send(subject string, data []byte, limit int, unsent *atomic.Uint64) error {
 	if !c.queue.connected.Load() {
+		unsent.Add(1)
 		return ErrDisconnected
 	}
-	c.queue.waiting.Put(queuedMessage{subject, data}, limit)
+	if c.queue.waiting.Put(queuedMessage{subject, data, unsent}, limit) {
+		unsent.Add(1)
+	}
 	return nil
 }

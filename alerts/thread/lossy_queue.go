@@ -20,6 +20,9 @@ type lossyQueue struct {
 	states *lossy.Queue[alerts.Status]
 }
 
+// Unsent counts the scores and states that gave way to newer ones.
+func (q *Queue) Unsent() alerts.Unsent { return q.unsent.Load() }
+
 func newLossyQueue() lossyQueue {
 	return lossyQueue{
 		scores: lossy.New(func(_, _ alerts.Score) bool { return true }),

@@ -1,11 +1,20 @@
 package thread
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"vigil/alerts"
 )
+
+// nowhere is a Publisher that is never called.
+type nowhere struct{}
+
+func (nowhere) Publish(context.Context, alerts.Alert) error { return nil }
+func (nowhere) PublishScore(alerts.Score) error             { return nil }
+func (nowhere) PublishStatus(alerts.Status) error           { return nil }
 
 // However many changes are queued, the last of each camera is kept, and a camera that flaps displaces none of the
 // others.
@@ -23,5 +32,19 @@ func TestLossyQueueKeepsLatest(t *testing.T) {
 	}
 	if len(scores) != scoreQueue || scores[0].Frame != 100-scoreQueue || scores[scoreQueue-1].Frame != 99 {
 		t.Errorf("%d scores wait, from frame %d", len(scores), scores[0].Frame)
+	}
+}
+
+// What gives way to newer scores and states is counted.
+func TestUnsent(t *testing.T) {
+	q := NewQueue(Options{Publisher: nowhere{}, Log: slog.New(slog.DiscardHandler)})
+	for range maxStatusPerCamera + 3 {
+		q.SendStatus(alerts.Status{Camera: "gate"})
+	}
+	for range scoreQueue + 5 {
+		q.SendScore(alerts.Score{Camera: "gate"})
+	}
+	if n := q.Unsent(); n != (alerts.Unsent{Scores: 5, States: 3}) {
+		t.Errorf("%+v", n)
 	}
 }

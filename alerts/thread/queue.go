@@ -73,6 +73,7 @@ type Queue struct {
 	log         *slog.Logger
 	messages    chan Message
 	lossy       lossyQueue
+	unsent      alerts.UnsentCounter
 	holdExpired chan *eventThread
 	updateDue   chan *eventThread       // events with a due update
 	threads     map[string]*eventThread // open event of each camera, or whose end is held
@@ -161,15 +162,15 @@ func (q *Queue) recordLoss(a alerts.Alert, err error) {
 
 // SendScore sends a score without blocking; if many are queued, the latest are sent.
 func (q *Queue) SendScore(s alerts.Score) {
-	if q.to != nil {
-		q.lossy.scores.Put(s, scoreQueue)
+	if q.to != nil && q.lossy.scores.Put(s, scoreQueue) {
+		q.unsent.Scores.Add(1)
 	}
 }
 
 // SendStatus sends a camera's state without blocking; the latest of each camera is always sent.
 func (q *Queue) SendStatus(s alerts.Status) {
-	if q.to != nil {
-		q.lossy.states.Put(s, maxStatusPerCamera)
+	if q.to != nil && q.lossy.states.Put(s, maxStatusPerCamera) {
+		q.unsent.States.Add(1)
 	}
 }
 

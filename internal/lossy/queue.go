@@ -22,7 +22,7 @@ func New[T any](sameKind func(a, b T) bool) *Queue[T] {
 }
 
 // Put adds a message. If more than limit messages of its kind would wait, the oldest of them is dropped.
-func (q *Queue[T]) Put(m T, limit int) {
+func (q *Queue[T]) Put(m T, limit int) (dropped bool) {
 	q.mu.Lock()
 	first, count := -1, 0
 	for i, w := range q.waiting {
@@ -32,7 +32,8 @@ func (q *Queue[T]) Put(m T, limit int) {
 			}
 		}
 	}
-	if count >= limit {
+	dropped = count >= limit
+	if dropped {
 		q.waiting = slices.Delete(q.waiting, first, first+1)
 	}
 	q.waiting = append(q.waiting, m)
@@ -41,6 +42,7 @@ func (q *Queue[T]) Put(m T, limit int) {
 	case q.signal <- struct{}{}:
 	default:
 	}
+	return dropped
 }
 
 // Ready has a value when messages may be queued.

@@ -3,6 +3,7 @@ package metrics
 import (
 	"time"
 
+	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/evidence"
 	"vigil/alerts/outbox"
@@ -14,6 +15,10 @@ type Alerts struct {
 	Usage  broker.Usage // zero if unknown
 	// Connected says of each sink with a connection of its own whether it is up.
 	Connected map[string]bool
+	// Unsent are scores and states that no subscriber could get.
+	Unsent alerts.Unsent
+	// CommandsIgnored counts the ignored commands of each sink that takes commands.
+	CommandsIgnored map[string]uint64
 	// Evidence is nil without evidence.
 	Evidence *Evidence
 
@@ -103,6 +108,20 @@ var alertMetrics = table(
 		bySink(func(_ *Alerts, s outbox.SinkStats) float64 { return float64(s.Delivered) }), "sink"),
 	counter("sink_failures_total", "Attempts to deliver a message that failed.",
 		bySink(func(_ *Alerts, s outbox.SinkStats) float64 { return float64(s.Failures) }), "sink"),
+	counter("sink_commands_ignored_total",
+		"Commands to switch cameras that were ignored: not valid, retained, or too many.",
+		func(a *Alerts, send func(float64, ...string)) {
+			for sink, n := range a.CommandsIgnored {
+				send(float64(n), sink)
+			}
+		}, "sink"),
+	counter("live_messages_unsent_total",
+		"Scores and states that were not sent to subscribers of a NATS server: too many "+
+			"waited, or it was not connected.",
+		func(a *Alerts, send func(float64, ...string)) {
+			send(float64(a.Unsent.Scores), "score")
+			send(float64(a.Unsent.States), "state")
+		}, "kind"),
 	evidenceMetric(gauge, "evidence_objects", "Pictures and clips stored as evidence.",
 		func(e *Evidence) float64 { return float64(e.Objects) }),
 	evidenceMetric(gauge, "evidence_bytes", "Size of the stored evidence.",

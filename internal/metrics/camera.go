@@ -53,6 +53,9 @@ var cameraMetrics = table(
 	count("clips_scored_total", "Clips scored.", func(s *pipeline.Stats) uint64 { return s.Scored }),
 	count("clips_skipped_total", "Clips that newer ones displaced before they were scored: overload.",
 		func(s *pipeline.Stats) uint64 { return s.Skipped }),
+	count("clips_skipped_memory_total",
+		"Clips among the skipped ones whose memory was needed, because that of the key "+
+			"buffers is used up.", func(s *pipeline.Stats) uint64 { return s.Starved }),
 	count("clips_unscorable_total", "Clips for which the model gave no finite score.",
 		func(s *pipeline.Stats) uint64 { return s.Unscorable }),
 	count("clips_dropped_total", "Clips discarded unscored because the camera or the program stopped, or by an error.",

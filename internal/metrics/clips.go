@@ -46,7 +46,9 @@ var alertFamilies = []Family{
 
 // lostMessages counts what could not be stored.
 var lostMessages = Family{
-	"vigil_alert_messages_lost_total", "Messages of alerts that could not be stored before the program stopped.",
+	"vigil_alert_messages_lost_total",
+	"Messages of alerts that could not be stored before the program stopped; without a " +
+		"camera those of cameras that have left.",
 	Counter,
 	camera,
 }
@@ -68,6 +70,8 @@ type clips struct {
 
 	mu      sync.RWMutex
 	cameras map[string]*series
+	// lostBefore counts the lost messages of cameras that have left.
+	lostBefore uint64
 }
 
 // series are those of one camera.
@@ -114,18 +118,33 @@ func (c *clips) of(camera string) *series {
 	return s
 }
 
-// keep deletes the series of cameras that have left.
-func (c *clips) keep(there map[string]bool) {
+// keep deletes the series of cameras that have left, and the latest values of those that are not scored. A camera's end
+// may be lost after the camera has left, so lost messages stay counted.
+func (c *clips) keep(there map[string]alerts.State) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for camera := range c.cameras {
-		if !there[camera] {
+	for camera, s := range c.cameras {
+		state, ok := there[camera]
+		if !scored(state) {
+			s.clips.Store(false)
+		}
+		if !ok {
+			c.lostBefore += s.lost.Load()
 			delete(c.cameras, camera)
 			for _, vec := range c.vecs()[:5] {
 				vec.DeleteLabelValues(camera)
 			}
 		}
 	}
+}
+
+// scored reports whether a camera's clips are scored in a state, whatever becomes of its events.
+func scored(s alerts.State) bool {
+	switch s {
+	case alerts.StateUncalibrated, alerts.StateSizeMismatch, alerts.StateRateMismatch:
+		return true
+	}
+	return s.Watched()
 }
 
 // OnClip observes a scored clip. It is called by the scheduler and allocates nothing.
@@ -182,6 +201,7 @@ func (c *clips) collect(ch chan<- prometheus.Metric) {
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	ch <- prometheus.MustNewConstMetric(c.lost, prometheus.CounterValue, float64(c.lostBefore), "")
 	for camera, s := range c.cameras {
 		ch <- prometheus.MustNewConstMetric(c.lost, prometheus.CounterValue, float64(s.lost.Load()), camera)
 		if !s.clips.Load() {

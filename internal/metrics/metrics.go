@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"vigil/alerts"
 	"vigil/internal/version"
 	"vigil/pipeline"
 )
@@ -100,9 +101,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		s = &Sources{}
 	}
 	if s.Cameras != nil {
-		there := map[string]bool{}
+		there := map[string]alerts.State{}
 		for _, camera := range s.Cameras() {
-			there[camera.Camera] = true
+			there[camera.Camera] = camera.State
 			c.m.clips.of(camera.Camera)
 			for i := range cameraMetrics {
 				cameraMetrics[i].collect(&camera, ch)

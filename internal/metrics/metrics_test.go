@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,9 +40,9 @@ func full(t *testing.T, cameras ...string) *Metrics {
 	for _, name := range cameras {
 		stats = append(stats, pipeline.Stats{
 			Camera: name, Frames: 100, Missing: 2, Gaps: 1, Openings: 3, Scored: 40, Skipped: 5,
-			State: alerts.StateStalled, Since: time.Unix(1700000000, 0),
-			States: map[alerts.State]uint64{alerts.StateStalled: 2},
-			Rates:  pipeline.Rates{Source: 25, Seen: 10}, QueueAge: 3 * time.Second,
+			State: alerts.StateUntrusted, Since: time.Unix(1700000000, 0),
+			States: map[alerts.State]uint64{alerts.StateUntrusted: 2}, DecodeErrors: 7, Starved: 4,
+			Rates: pipeline.Rates{Source: 25, Seen: 10}, QueueAge: 3 * time.Second,
 			Scales: []detect.Scale{{Measure: detect.Motion, Theta: 0.02}, {Measure: detect.Appearance, Theta: 0.03}},
 		})
 		m.OnClip(clip(name))
@@ -60,6 +61,7 @@ func full(t *testing.T, cameras ...string) *Metrics {
 					},
 				},
 				Usage: broker.Usage{Used: 5, Limit: 10}, Connected: map[string]bool{"mqtt": true},
+				Unsent: alerts.Unsent{Scores: 6, States: 1}, CommandsIgnored: map[string]uint64{"mqtt": 8},
 				Evidence: &Evidence{
 					Stats:   evidence.Stats{Stored: 3, Lost: map[evidence.Loss]uint64{evidence.LostOverloaded: 2}},
 					Objects: 4,
@@ -161,7 +163,12 @@ func TestValues(t *testing.T) {
 		`vigil_camera_frames_total{camera="gate"} 100`,
 		`vigil_camera_frames_missing_total{camera="gate"} 2`,
 		`vigil_camera_reconnections_total{camera="gate"} 2`,
-		`vigil_camera_state{camera="gate",state="stalled"} 1`,
+		`vigil_camera_state{camera="gate",state="untrusted"} 1`,
+		`vigil_camera_decode_errors_total{camera="gate"} 7`,
+		`vigil_camera_clips_skipped_memory_total{camera="gate"} 4`,
+		`vigil_live_messages_unsent_total{kind="score"} 6`,
+		`vigil_live_messages_unsent_total{kind="state"} 1`,
+		`vigil_sink_commands_ignored_total{sink="mqtt"} 8`,
 		`vigil_camera_state{camera="gate",state="live"} 0`,
 		`vigil_camera_regularity{camera="gate"} 0.75`,
 		`vigil_camera_queue_age_seconds{camera="gate"} 3`,
@@ -214,10 +221,82 @@ func TestDeparture(t *testing.T) {
 	}
 }
 
+// A camera that is not scored has no latest clip, and one that is scored again has none before its next.
+func TestLatestClip(t *testing.T) {
+	m := New()
+	s := pipeline.Stats{Camera: "gate", State: alerts.StateLive}
+	m.Read(Sources{Cameras: func() []pipeline.Stats { return []pipeline.Stats{s} }})
+	shown := func() bool {
+		t.Helper()
+		text := scrape(t, m)
+		regularity := strings.Contains(text, "vigil_camera_regularity{")
+		if regularity != strings.Contains(text, "vigil_camera_error{") {
+			t.Errorf("in the state %s there is only one of both:\n%s", s.State, text)
+		}
+		return regularity
+	}
+	for _, state := range States {
+		s.State = alerts.StateLive
+		m.OnClip(clip("gate"))
+		if !shown() {
+			t.Error("the latest clip is missing")
+		}
+		s.State = state
+		want := scored(state)
+		if shown() != want {
+			t.Errorf("in the state %s the latest clip is shown: %v", state, !want)
+		}
+		s.State = alerts.StateLive
+		if shown() != want {
+			t.Errorf("after the state %s the latest clip is shown: %v", state, !want)
+		}
+	}
+}
+
+// What a camera has lost is still counted when it has left, also if that was noticed later.
+func TestLostStaysCounted(t *testing.T) {
+	m := New()
+	there := []pipeline.Stats{{Camera: "gate"}, {Camera: "yard"}}
+	m.Read(Sources{Cameras: func() []pipeline.Stats { return there }})
+	lost := func() uint64 {
+		t.Helper()
+		sum := uint64(0)
+		for _, v := range regexp.MustCompile(`(?m)^vigil_alert_messages_lost_total\{.*\} (\d+)$`).
+			FindAllStringSubmatch(scrape(t, m), -1) {
+			n, err := strconv.ParseUint(v[1], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += n
+		}
+		return sum
+	}
+	if n := lost(); n != 0 {
+		t.Fatalf("%d are lost at the start", n)
+	}
+	m.OnLost(alerts.Alert{Camera: "yard"})
+	there = there[:1]
+	m.OnLost(alerts.Alert{Camera: "yard"})
+	for range 2 {
+		if n := lost(); n != 2 {
+			t.Errorf("%d are lost", n)
+		}
+	}
+	m.OnLost(alerts.Alert{Camera: "yard"})
+	if n := lost(); n != 3 {
+		t.Errorf("then %d are lost", n)
+	}
+	if text := scrape(t, m); strings.Contains(text, "yard") {
+		t.Errorf("yard has left, and there is:\n%s", text)
+	}
+}
+
 // A clip without a regularity is in no histogram of it.
 func TestNoRegularity(t *testing.T) {
 	m := New()
-	m.Read(Sources{Cameras: func() []pipeline.Stats { return []pipeline.Stats{{Camera: "gate"}} }})
+	m.Read(Sources{Cameras: func() []pipeline.Stats {
+		return []pipeline.Stats{{Camera: "gate", State: alerts.StateUncalibrated}}
+	}})
 	c := clip("gate")
 	c.Regularity = math.NaN()
 	m.OnClip(c)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -59,6 +60,8 @@ type commands struct {
 	// ignored counts ignored commands since the latest log line about them, at logged.
 	ignored  int
 	loggedAt time.Time
+	// total counts all ignored commands.
+	total atomic.Uint64
 }
 
 // budget is a bucket of tokens.
@@ -226,11 +229,20 @@ func (c *commands) allow(camera string) bool {
 	return true
 }
 
+// CommandsIgnored returns the number of commands that were ignored.
+func (w *Sink) CommandsIgnored() uint64 {
+	if w.commands == nil {
+		return 0
+	}
+	return w.commands.total.Load()
+}
+
 // maxTopicShown bounds a topic in the log.
 const maxTopicShown = 100
 
 // ignore logs an ignored command, and the number of those since the latest line.
 func (c *commands) ignore(topic string, why error) {
+	c.total.Add(1)
 	c.mu.Lock()
 	now := c.now()
 	if !c.loggedAt.IsZero() && now.Sub(c.loggedAt) < ignoredEvery {

@@ -251,6 +251,9 @@ func TestCommandFlood(t *testing.T) {
 		if before < 35 || before > 45 || calls.Load() != before+1 {
 			t.Errorf("%d commands were executed, and %d of the other camera", before, calls.Load()-before)
 		}
+		if n := int64(60_001) - calls.Load(); (&Sink{commands: c}).CommandsIgnored() != uint64(n) {
+			t.Errorf("%d of %d commands are counted as ignored", c.total.Load(), n)
+		}
 		if n := log.Count("is ignored"); n < 5 || n > 7 {
 			t.Errorf("%d lines of ignored commands", n)
 		}
