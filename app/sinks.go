@@ -375,12 +375,15 @@ func newMQTT(cfg config.Config, registry *mqtt.Registry, onSwitch switchFunc, lo
 	if err != nil {
 		return nil, fmt.Errorf("mqtt: %w", err)
 	}
-	return mqtt.New(mqtt.Options{
+	o := mqtt.Options{
 		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Registry: registry,
-		Topic:     cfg.MQTT.Topic,
-		Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), ProbeOnly: onSwitch == nil, OnSwitch: onSwitch,
+		Topic: cfg.MQTT.Topic, Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), ProbeOnly: onSwitch == nil,
 		Log: log,
-	})
+	}
+	if cfg.MQTT.Commands == "on" {
+		o.OnSwitch = onSwitch
+	}
+	return mqtt.New(o)
 }
 
 func cameraNames(cfg config.Config) []string {

@@ -207,7 +207,7 @@ func Default() Config {
 			Enabled: true, Clips: true, Size: 2048, Keep: 30 * 24 * time.Hour,
 			Before: 5 * time.Second, After: 3 * time.Second, Longest: 20 * time.Second, Copy: true,
 		},
-		MQTT:    MQTT{Topic: "vigil", Discovery: "homeassistant"},
+		MQTT:    MQTT{Topic: "vigil", Discovery: "homeassistant", Commands: "off"},
 		HTTP:    HTTP{Listen: "127.0.0.1:8080", Pprof: Off},
 		Webhook: Webhook{Timeout: 10 * time.Second, Phases: []string{"start", "update", "end"}},
 		Defaults: Settings{

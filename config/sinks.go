@@ -81,6 +81,9 @@ type MQTT struct {
 	Topic string `yaml:"topic" validate:"required"`
 	// Discovery is the prefix that Home Assistant listens on; empty announces nothing.
 	Discovery string `yaml:"discovery"`
+	// Commands says whether what is published at the broker pauses and snoozes cameras; then every client that may
+	// publish there can do that.
+	Commands string `yaml:"commands" validate:"oneof=on off"`
 }
 
 // Webhook says where alerts are posted to as well.

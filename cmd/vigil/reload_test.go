@@ -132,7 +132,8 @@ func TestReloadOverMQTT(t *testing.T) {
 	configure := func(cameras ...string) {
 		t.Helper()
 		text := fmt.Sprintf("model: %s\ndata_dir: data\nnats: {embedded: {port: 0}}\nevidence: {enabled: false}\n"+
-			"http: {listen: off}\nmqtt: {url: \"tcp://127.0.0.1:%d\"}\ncameras:\n", weights, mosquitto.Port)
+			"http: {listen: off}\nmqtt: {url: \"tcp://127.0.0.1:%d\", commands: on}\ncameras:\n", weights,
+			mosquitto.Port)
 		for _, name := range cameras {
 			text += fmt.Sprintf("  - {name: %s, source: %s, threshold: {lo: 0.1, theta: 0.5}}\n", name, video)
 		}

@@ -18,6 +18,7 @@ import (
 )
 
 // A camera that is watched alone by its name leaves what is announced of the others: they are configured all the same.
+// Nothing can be switched over the broker unless the configuration says so.
 func TestOneNamedCameraKeepsOthersAnnounced(t *testing.T) {
 	mqtt := natstest.Mosquitto(t, natstest.FreePort(t), "allow_anonymous true")
 	dir := t.TempDir()
@@ -53,6 +54,9 @@ cameras:
 		}
 		if strings.Contains(log.String(), "camera=yard") != (len(args) == 3) {
 			t.Errorf("%v watches:\n%s", args, log.String())
+		}
+		if strings.Contains(string(text), "/enabled") || strings.Contains(string(text), "/snooze") {
+			t.Errorf("%v: switches are announced:\n%s", args, text)
 		}
 		if !strings.Contains(string(text), "vigil/yard/state") || before != "" && before != string(text) {
 			t.Errorf("%v: retained are\n%s", args, text)

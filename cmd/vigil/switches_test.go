@@ -101,7 +101,7 @@ func TestSwitches(t *testing.T) {
 data_dir: data
 model: %s
 nats: {embedded: {port: %d}}
-mqtt: {url: "tcp://127.0.0.1:%d", user: %s, password: %s}
+mqtt: {url: "tcp://127.0.0.1:%d", user: %s, password: %s, commands: on}
 webhook: {url: "%s/%s", secret: "%s"}
 evidence: {enabled: false}
 cameras:

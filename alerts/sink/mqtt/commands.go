@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,8 +53,12 @@ type commands struct {
 	sink  *Sink
 	queue chan command
 	now   func() time.Time
-	// failures is the number of failed subscriptions; it is used by connectLoop only.
+	// received are the switches, enabled and snooze, whose commands come over the connection. failures is the number of
+	// consecutive connections that ended, or gave no answer, at the subscription, and warned whether the log has that
+	// there are no commands. They belong to connectLoop.
+	received map[string]bool
 	failures int
+	warned   bool
 
 	mu      sync.Mutex
 	budgets map[string]*budget // by configured camera
@@ -92,42 +97,70 @@ func (c *commands) run() {
 	}
 }
 
-// subscribe subscribes to the commands. Without the right to subscribe there are none; it returns an error only if the
-// connection has ended.
+// The switches, by their level in the topics.
+const (
+	enabledSwitch = "enabled"
+	snoozeSwitch  = "snooze"
+)
+
+// subscriptionRefused is the return code of a subscription that failed (MQTT 3.1.1, 3.9.3).
+const subscriptionRefused = 0x80
+
+// subscribe subscribes to the commands. A switch without the right to subscribe is not announced; it returns an error
+// only if the connection has ended.
 func (c *commands) subscribe(conn *connection) error {
-	if c == nil || c.failures >= maxSubscribeFailures {
+	if c == nil {
 		return nil
 	}
-	filters := map[string]byte{c.sink.topic("+", "enabled", "set"): qos, c.sink.topic("+", "snooze", "set"): qos}
+	c.received = map[string]bool{}
+	if c.failures >= maxSubscribeFailures {
+		return nil
+	}
+	filters, switches := map[string]byte{}, map[string]string{}
+	for _, name := range []string{enabledSwitch, snoozeSwitch} {
+		filter := c.sink.topic("+", name, "set")
+		filters[filter], switches[filter] = qos, name
+	}
 	token := conn.client.SubscribeMultiple(filters, func(_ paho.Client, m paho.Message) {
 		c.receive(m.Topic(), m.Payload(), m.Retained())
 	})
 	err := conn.acknowledged(c.sink.ctx, token)
 	if err == nil {
-		err = refused(token)
-	}
-	if err != nil && c.sink.ctx.Err() == nil {
+		c.failures = 0
+		err = c.checkGranted(token, switches)
+	} else if c.sink.ctx.Err() == nil {
 		c.failures++
-		c.sink.log.Warn("MQTT: cameras cannot be switched over this broker, which does not permit to subscribe",
+	}
+	lost := conn.cause()
+	switch {
+	case err == nil:
+		c.warned = false
+	case !c.warned && (lost == nil || c.failures >= maxSubscribeFailures):
+		c.warned = true
+		c.sink.log.Warn("MQTT: the broker does not permit to subscribe to commands: cameras cannot be switched over it",
 			"topic", c.sink.topic("+", "+", "set"), "error", errcode.SinkNotAllowed.Default(c.sink.describe(err)))
 	}
-	return conn.cause()
+	return lost
 }
 
-// refused returns an error if the broker has refused a subscription, which paho calls a success.
-func refused(t paho.Token) error {
-	if s, ok := t.(*paho.SubscribeToken); ok {
-		for topic, code := range s.Result() {
-			if code == subscriptionRefused {
-				return fmt.Errorf("the broker refuses the subscription to %s", topic)
-			}
+// checkGranted records which switches the broker lets us subscribe to. paho reports a refused subscription as a
+// success.
+func (c *commands) checkGranted(t paho.Token, switches map[string]string) error {
+	granted := t.(*paho.SubscribeToken).Result() //nolint:errcheck // SubscribeMultiple returns no other type.
+	var refused []string
+	for filter, name := range switches {
+		if code, answered := granted[filter]; answered && code != subscriptionRefused {
+			c.received[name] = true
+		} else {
+			refused = append(refused, filter)
 		}
 	}
-	return nil
+	if len(refused) == 0 {
+		return nil
+	}
+	slices.Sort(refused)
+	return errcode.SinkNotAllowed.New("the broker refuses the subscription to " + strings.Join(refused, " and "))
 }
-
-// subscriptionRefused is the return code of a subscription that failed (MQTT 3.1.1, 3.9.3).
-const subscriptionRefused = 0x80
 
 // receive checks a message and queues its command. It does not block.
 func (c *commands) receive(topic string, payload []byte, retained bool) {
@@ -150,7 +183,7 @@ func (c *commands) receive(topic string, payload []byte, retained bool) {
 func (c *commands) parse(topic string, payload []byte, retained bool) (next command, err error) {
 	rest, _ := strings.CutPrefix(topic, c.sink.opts.Topic+"/")
 	parts := strings.Split(rest, "/")
-	if len(parts) != 3 || parts[1] != "enabled" && parts[1] != "snooze" || parts[2] != "set" {
+	if len(parts) != 3 || parts[1] != enabledSwitch && parts[1] != snoozeSwitch || parts[2] != "set" {
 		return next, errors.New("this is not the topic of a switch")
 	}
 	next.camera = parts[0]
@@ -164,11 +197,11 @@ func (c *commands) parse(topic string, payload []byte, retained bool) (next comm
 	}
 	text := string(payload)
 	switch {
-	case parts[1] == "enabled" && text == switchOn:
+	case parts[1] == enabledSwitch && text == switchOn:
 		next.change.Action = alerts.ActionResume
-	case parts[1] == "enabled" && text == switchOff:
+	case parts[1] == enabledSwitch && text == switchOff:
 		next.change.Action = alerts.ActionPause
-	case parts[1] == "enabled":
+	case parts[1] == enabledSwitch:
 		return next, errors.New("it must be ON or OFF")
 	case text == switchOff:
 		next.change.Action = alerts.ActionSnoozeOff
@@ -260,7 +293,7 @@ func (c *commands) ignore(topic string, why error) {
 		"ignored_before", others, errcode.Key, errcode.SinkCommand)
 }
 
-// switchStates are the retained topics of a camera's switches; none without Options.OnSwitch.
+// switchStates are the retained topics of those switches of a camera whose commands are received.
 func (w *Sink) switchStates(camera string, now time.Time) []retained {
 	if w.commands == nil {
 		return nil
@@ -274,10 +307,15 @@ func (w *Sink) switchStates(camera string, now time.Time) []retained {
 		enabled = switchOff
 	}
 	if s.SnoozedUntil != nil {
-		snooze = strconv.FormatInt(int64((s.SnoozedUntil.Sub(now)+snoozeStep-1)/snoozeStep), 10)
+		// Others may snooze it for longer than Home Assistant's number can show.
+		left := min((s.SnoozedUntil.Sub(now)+snoozeStep-1)/snoozeStep, maxSnoozeMinutes)
+		snooze = strconv.FormatInt(int64(left), 10)
 	}
-	return []retained{
-		{topic: w.topic(camera, "enabled"), text: enabled, unknown: !known},
-		{topic: w.topic(camera, "snooze"), text: snooze, unknown: !known},
+	var states []retained
+	for _, of := range []struct{ name, text string }{{enabledSwitch, enabled}, {snoozeSwitch, snooze}} {
+		if w.commands.received[of.name] {
+			states = append(states, retained{topic: w.topic(camera, of.name), text: of.text, unknown: !known})
+		}
 	}
+	return states
 }

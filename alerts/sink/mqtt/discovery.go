@@ -3,6 +3,7 @@ package mqtt
 import (
 	"encoding/json"
 	"maps"
+	"strings"
 
 	"vigil/alerts"
 )
@@ -98,27 +99,33 @@ func (w *Sink) discovery(camera string) ([]retained, error) {
 	delete(common, "json_attributes_topic")
 	common["availability"] = []any{map[string]string{"topic": w.topic("availability")}}
 	for _, entity := range []struct {
-		path string
-		own  map[string]any
+		name, component string
+		own             map[string]any
 	}{
-		{"switch/" + node + "/enabled/config", map[string]any{
-			"name": "Enabled", "unique_id": node + "_enabled", "icon": "mdi:cctv", "entity_category": "config",
-			"state_topic": w.topic(camera, "enabled"), "command_topic": w.topic(camera, "enabled", "set"),
-			"payload_on": switchOn, "payload_off": switchOff,
+		{enabledSwitch, "switch", map[string]any{
+			"name": "Enabled", "icon": "mdi:cctv", "payload_on": switchOn, "payload_off": switchOff,
 		}},
-		{"number/" + node + "/snooze/config", map[string]any{
-			"name": "Snooze", "unique_id": node + "_snooze", "icon": "mdi:alarm-snooze", "entity_category": "config",
-			"state_topic": w.topic(camera, "snooze"), "command_topic": w.topic(camera, "snooze", "set"),
+		{snoozeSwitch, "number", map[string]any{
+			"name": "Snooze", "icon": "mdi:alarm-snooze",
 			"value_template": "{{ 0 if value == '" + switchOff + "' else value }}",
 			"min":            0, "max": maxSnoozeMinutes, "step": 1, "mode": "box", "unit_of_measurement": "min",
 		}},
 	} {
+		if !w.commands.received[entity.name] {
+			continue
+		}
+		entity.own["unique_id"], entity.own["entity_category"] = node+"_"+entity.name, "config"
+		entity.own["state_topic"] = w.topic(camera, entity.name)
+		entity.own["command_topic"] = w.topic(camera, entity.name, "set")
 		maps.Copy(entity.own, common)
 		text, err := json.Marshal(entity.own)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, retained{topic: w.opts.Discovery + "/" + entity.path, text: string(text)})
+		all = append(all, retained{
+			topic: strings.Join([]string{w.opts.Discovery, entity.component, node, entity.name, "config"}, "/"),
+			text:  string(text),
+		})
 	}
 	return all, nil
 }
