@@ -19,7 +19,8 @@ import (
 type TrainOptions struct {
 	train.Options
 	Out string // weights file
-	// From names the weights to start from: weights that come with vigil, a file, or FromNone, which is the default.
+	// From names the weights to start from: weights that come with vigil, a file, or FromNone. By default it is
+	// weights.BaseStreet where the network is the same, and FromNone for others and for the paper's recipe.
 	From   string
 	Seed   uint64
 	Resume bool
@@ -53,7 +54,7 @@ func (r *Recordings) Training(o TrainOptions) (*Training, error) {
 	if err := o.Apply(&t.Config); err != nil {
 		return nil, app.Usage(err)
 	}
-	if err := t.start(o.From); err != nil {
+	if err := t.start(&o); err != nil {
 		return nil, err
 	}
 	if err := model.CheckOverwrite(o.Out); err != nil {
@@ -66,18 +67,14 @@ func (r *Recordings) Training(o TrainOptions) (*Training, error) {
 const FromNone = "none"
 
 // start sets the weights that the training starts from, and the frame rate: theirs, if the settings have none.
-func (t *Training) start(name string) error {
+func (t *Training) start(o *TrainOptions) (err error) {
+	name := o.From
+	t.Start = "nothing"
 	if name == "" {
-		// Training from nothing is better for as long as it lasts, see docs/accuracy.md.
-		name = FromNone
-		// A run goes on as it began.
-		if from, ok := train.CheckpointFrom(t.Config.Out); t.Config.Resume && ok {
-			if base, _, _ := strings.Cut(from, " "); weights.Named(base) {
-				name = base
-			}
+		if name, err = t.defaultStart(o.Recipe); err != nil {
+			return err
 		}
 	}
-	t.Start = "nothing"
 	if name != FromNone {
 		w, err := weights.Read(name)
 		if err != nil {
@@ -100,6 +97,30 @@ func (t *Training) start(name string) error {
 		t.fps = *t.Settings.FPS
 	}
 	return nil
+}
+
+// defaultStart names what a training starts from that has no TrainOptions.From. A run that is resumed goes on as it
+// began.
+func (t *Training) defaultStart(recipe string) (string, error) {
+	if from, ok := train.CheckpointFrom(t.Config.Out); t.Config.Resume && ok {
+		if base, _, _ := strings.Cut(from, " "); weights.Named(base) {
+			return base, nil
+		}
+		return FromNone, nil
+	}
+	if recipe == train.Paper {
+		t.Start = "nothing, as the paper does"
+		return FromNone, nil
+	}
+	w, err := weights.Read(weights.BaseStreet)
+	if err != nil {
+		return "", err
+	}
+	if err := t.Config.Spec.CheckSameNetwork(w.Spec); err != nil {
+		t.Start = "nothing, since " + weights.BaseStreet + " is another network"
+		return FromNone, nil //nolint:nilerr // the network is none of the base's, which is said
+	}
+	return weights.BaseStreet, nil
 }
 
 // Run trains on the recordings that can be read and returns how long the steps took. Progress and warnings go to w.

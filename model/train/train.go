@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,8 +27,8 @@ type Config struct {
 	Budget  time.Duration
 	Threads int // 0 or less means GOMAXPROCS
 	// From are weights to start from, of the same network; nil draws them. FromName is what the weights' record calls
-	// them. The memory's slots and all statistics are taken over; the optimizer begins anew, at a share of the recipe's
-	// learning rate.
+	// them. Weights that know no place are taken by a share when one place is learned (see mix). Of others everything
+	// is taken over, and the optimizer begins anew, at a share of the recipe's learning rate.
 	From     *model.Weights
 	FromName string
 	// Out is the file for the best weights so far; it is replaced whenever there are better ones. The state of an
@@ -136,7 +137,7 @@ type run struct {
 	began      time.Time // start of this process's part, moved back by the time spent before
 	saved      time.Time
 	placeless  bool  // the videos are of several places
-	memoryAnew bool  // the network learns from Config.From, and the memory from nothing
+	mixed      bool  // the first weights are mixed from Config.From and drawn ones
 	lastUse    []int // the step in which each slot was used last, counted from 1
 	frames     [2]int
 }
@@ -169,8 +170,8 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	}
 	r := &run{
 		cfg: cfg, path: CheckpointPath(cfg.Out), toDevice: output.Through(cfg.Out), placeless: at != nil,
-		memoryAnew: onePlaceOf(cfg.From, at),
-		lastUse:    make([]int, cfg.Spec.Slots),
+		mixed:   onePlaceOf(cfg.From, at),
+		lastUse: make([]int, cfg.Spec.Slots),
 	}
 	learn, held := split(videos, at, cfg.Seed)
 	for i, all := range [][]segment{learn, held} {
@@ -254,9 +255,11 @@ func (r *run) openNetwork(videos []Video) error {
 // fineTuningRate is the share of a recipe's learning rate at which weights learn more of what they have learned.
 const fineTuningRate = 0.5
 
+// keptShare is the share of weights that know no place when one place is learned from them.
+const keptShare = 0.5
+
 // onePlaceOf reports whether weights that know no place are trained on one, and not on several, which at has. Then
-// the recipe's rate stands, and the memory is drawn anew: what is normal elsewhere would be reconstructed here, too
-// (docs/accuracy.md, "Base weights").
+// the recipe's rate stands, and the start is mixed.
 func onePlaceOf(from *model.Weights, at []*place) bool {
 	return from != nil && from.Placeless && at == nil
 }
@@ -267,15 +270,29 @@ func (r *run) firstWeights() (*model.Weights, error) {
 	if err != nil || r.cfg.From == nil {
 		return w, err
 	}
-	for name := range w.Tensors {
-		if name == model.Background || name == model.MemoryName && r.memoryAnew {
-			continue
-		}
-		if t, ok := r.cfg.From.Tensors[name]; ok {
+	for name, drawn := range w.Tensors {
+		t, ok := r.cfg.From.Tensors[name]
+		switch {
+		case !ok || name == model.Background:
+		case !r.mixed:
 			w.Tensors[name] = t
+		case name != model.MemoryName:
+			w.Tensors[name] = mix(t, drawn)
 		}
 	}
 	return w, nil
+}
+
+// mix returns the drawn tensor with a share of the learned one. A network that starts as it was learned goes on to
+// reconstruct what was normal elsewhere, and ends up worse than one that starts from nothing; shrunk towards drawn
+// weights it learns faster and ends up better: Ash and Adams, On Warm-Starting Neural Network Training (NeurIPS 2020),
+// and docs/accuracy.md, "Base weights". The memory is drawn for the same reason.
+func mix(learned, drawn model.Tensor) model.Tensor {
+	learned.Float = slices.Clone(learned.Float)
+	for i, x := range learned.Float {
+		learned.Float[i] = float32(keptShare*x) + float32((1-keptShare)*drawn.Float[i])
+	}
+	return learned
 }
 
 // stepsPerEpoch is the number of steps in which each clip is seen once.
