@@ -15,8 +15,8 @@ import (
 const (
 	// RuleBudget is the level that events are expected to exceed as often as is allowed.
 	RuleBudget = "budget"
-	// RuleHighest is three times as far from lo as the highest level, for video with too few events. It keeps to no
-	// number of alarms; within an hour of watching Adaptive does better.
+	// RuleHighest is some times as far from lo as the highest level, for video of less than six minutes. It keeps to
+	// no number of alarms; within an hour of watching Adaptive does better.
 	RuleHighest = "highest"
 	// RuleClips is of calibrations by earlier versions: the level of single clips.
 	RuleClips = "clips"
@@ -37,9 +37,16 @@ const (
 	// lookAhead is how many times the video's length a threshold may look ahead: beyond that it depends on the tail's
 	// shape alone. With less video more alarms are allowed.
 	lookAhead = 10
-	// highestFactor is RuleHighest's. After a minute or two of a drawn street it brings about one false alarm an hour,
-	// 2 three.
-	highestFactor = 3
+	// cautiousBlocks is the number of blocks, six minutes of them, below which a provisional theta is no lower than
+	// that of RuleHighest: the tail of a few peaks is as likely too light as too heavy.
+	cautiousBlocks = 120
+	// highestFactor is RuleHighest's for two minutes of video. The more often something happens that is as unusual as
+	// the highest level, the sooner there is something more unusual: in a heavy tail, the factor falls as a power of
+	// the length. Of the exponents 0 to 0.3 and the factors 2 to 5, these keep a drawn street below two false alarms
+	// an hour after one, two and five minutes, and Avenue's place after 16 s (docs/threshold.md).
+	highestFactor   = 3
+	highestBlocks   = 40
+	highestExponent = 0.25
 	// confidence is the probability that the interval of theta contains its true value.
 	confidence = 0.95
 
@@ -134,10 +141,9 @@ func (c *Calibration) fitMeasure(n *NormalScores) (f MeasureFit, err error) {
 	f.Lo = stat.Quantile(c.LoQuantile, stat.LinInterp, sorted, nil)
 	if c.AlarmsPerDay > 0 {
 		held := n.heldLevels(c.Detector.Config(), f.Lo)
-		c.byBudget(&f, n.blocks(held), n.Seconds()/secondsADay)
-		if highest := slices.Max(held); f.Rule == "" && highest > f.Lo {
-			f.Rule, f.Theta = RuleHighest, thetaOf(f.Lo+highestFactor*(highest-f.Lo), f.Lo, c.Detector.Enter)
-		}
+		blocks := n.blocks(held)
+		c.byBudget(&f, blocks, n.Seconds()/secondsADay)
+		c.byHighest(&f, slices.Max(held), len(blocks))
 	}
 	if f.Rule == "" {
 		f.Rule = RuleQuantile
@@ -149,6 +155,23 @@ func (c *Calibration) fitMeasure(n *NormalScores) (f MeasureFit, err error) {
 			c.Key.Camera, n.Clips(), f.Lo)
 	}
 	return f, nil
+}
+
+// byHighest raises the theta of f to that of RuleHighest if the video is short, and sets it if there is none.
+func (c *Calibration) byHighest(f *MeasureFit, highest float64, blocks int) {
+	if f.Rule != "" && (!f.Provisional || blocks >= cautiousBlocks) || !(highest > f.Lo) {
+		return
+	}
+	factor := highestFactor * math.Pow(highestBlocks/float64(blocks), highestExponent)
+	theta := thetaOf(f.Lo+factor*(highest-f.Lo), f.Lo, c.Detector.Enter)
+	if f.Rule != "" && theta <= f.Theta {
+		return
+	}
+	if f.Rule == RuleBudget {
+		f.NoBudgetReason = fmt.Sprintf("%.2g minutes are too short to rely on their %d events",
+			float64(blocks)*blockLength.Minutes(), f.Tail.Events)
+	}
+	f.Rule, f.Theta, f.AlarmsExpected = RuleHighest, theta, 0
 }
 
 // byBudget finds the theta of f from the blocks of so many days of normal video, or sets NoBudgetReason.

@@ -61,7 +61,7 @@ func (c *Calibration) printRule(w io.Writer, f MeasureFit) {
 			perDay(cmp.Or(f.AlarmsExpected, c.AlarmsPerDay)), t.ThetaLow, t.ThetaHigh)
 		fmt.Fprintf(w, "it rests on %d events above the error %.4g, tail of shape %.2g\n", t.Events, t.Level, t.Shape)
 	case RuleHighest:
-		fmt.Fprintln(w, "theta is three times as far from lo as the highest level that was held")
+		fmt.Fprintln(w, "theta is well above the highest level that was held, the more so the shorter the video")
 	case RuleQuantile:
 		fmt.Fprintf(w, "theta is the %.4g quantile of the errors and %.3g %% more\n", c.ThetaQuantile, 100*c.Margin)
 	}

@@ -15,7 +15,7 @@ func TestPrint(t *testing.T) {
 		"provisional: 2 false alarms an hour takes 180 s of normal video": {
 			Rule: RuleBudget, AlarmsPerDay: 48, Tail: &Tail{}, Provisional: true, HoursNeeded: 0.05,
 		},
-		"three times as far from lo as the highest level that was held\nprovisional: too little": {
+		"the more so the shorter the video\nprovisional: too little": {
 			Rule: RuleHighest, AlarmsPerDay: 1, NoBudgetReason: "three events", HoursNeeded: 2.4,
 		},
 		"1 false alarm a day takes about 2.4 hours of video": {
@@ -35,7 +35,7 @@ func TestPrint(t *testing.T) {
 			ScoreForm: "block_motion", Lo: 1, Theta: 2, Rule: RuleBudget, AlarmsPerDay: 1, AlarmsExpected: 7.2,
 			Tail: &Tail{}, Appearance: &MeasureFit{Lo: 3, Theta: 4, Rule: RuleHighest},
 		},
-		"appearance: lo 3, theta 4; errors from 0 to 0\ntheta is three times": {
+		"appearance: lo 3, theta 4; errors from 0 to 0\ntheta is well above the highest": {
 			ScoreForm: "block_motion", Lo: 1, Theta: 2, Rule: RuleBudget, AlarmsPerDay: 1, AlarmsExpected: 7.2,
 			Tail: &Tail{}, Appearance: &MeasureFit{Lo: 3, Theta: 4, Rule: RuleHighest},
 		},
