@@ -10,11 +10,10 @@ import (
 )
 
 const (
-	// SwitchesBucket is the key-value bucket of the cameras' switches: an entry for each camera, by its name. Cameras
-	// that are made at run time belong into a bucket of their own, CamerasBucket.
+	// SwitchesBucket is the key-value bucket of the cameras' switches: an entry for each camera, by its name.
 	SwitchesBucket = "VIGIL_SWITCHES"
-	// CamerasBucket is reserved for the settings of cameras that are made at run time, by name, in the form of the
-	// configuration. A name that the configuration file has too is an error there. Nothing writes it yet.
+	// CamerasBucket is the key-value bucket of the cameras that are made at run time: an entry for each camera, by its
+	// name.
 	CamerasBucket = "VIGIL_CAMERAS"
 
 	// SwitchesVersion is the version of an entry that this program writes and reads.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -73,17 +74,72 @@ type inForce struct {
 	digests map[string]digest // of the weights and calibrations
 }
 
+// plan is a configuration that is built and checked.
+type plan struct {
+	p       *Preparation
+	now     inForce
+	file    config.Config   // without cameras that were made at run time
+	named   []config.Camera // nil for all
+	made    map[string]made
+	restart []string // keys that need a restart
+}
+
+// lockChanges waits until no other configuration is being taken up, or ctx ends.
+func (s *system) lockChanges(ctx context.Context) error {
+	select {
+	case s.changes <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *system) unlockChanges() { <-s.changes }
+
 // apply makes a configuration that of the running system. Everything is built and checked before anything changes: with
 // an error the earlier one goes on. A camera keeps its stream unless what reads it changes; what only decides about its
 // clips changes between two of them. Keys that need a restart are named in the log and keep their values.
 func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Camera) (changed bool, err error) {
+	if err := s.lockChanges(ctx); err != nil {
+		return false, err
+	}
+	defer s.unlockChanges()
+	next, err := s.plan(ctx, cfg, named)
+	if err != nil || next == nil {
+		return false, err
+	}
+	if len(next.restart) > 0 {
+		s.log.Warn("these keys have changed and need a restart; the rest of the configuration is applied",
+			"keys", strings.Join(next.restart, ", "), errcode.Key, errcode.ConfigRestart)
+	}
+	return true, s.enact(next)
+}
+
+// plan builds and checks a configuration with the cameras that were made at run time; nil if it is in force. One of
+// these that is not monitored now and still cannot be does not prevent it.
+func (s *system) plan(ctx context.Context, file config.Config, named []config.Camera) (*plan, error) {
+	next := &plan{file: file, named: named, made: s.allMade(), restart: restartKeys(s.start, file)}
+	cfg, wrong := s.withMade(file, named, next.made)
+	fail := func(name string, err error) error {
+		if s.monitored(name) {
+			return err
+		}
+		m := next.made[name]
+		m.err = err
+		next.made[name] = m
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(wrong)) {
+		if err := fail(name, wrong[name]); err != nil {
+			return nil, err
+		}
+	}
 	now := inForceOf(cfg, named)
-	s.tried = slices.Sorted(maps.Keys(now.digests))
+	s.setTried(now.digests)
 	if reflect.DeepEqual(now, s.inForce) {
 		s.log.Debug("the configuration is as it was, nothing changes")
-		return false, nil
+		return nil, nil
 	}
-	restart, names := restartKeys(s.start, cfg), namesOf(cfg.Cameras)
 	cfg.Buffers = s.start.Buffers
 	if named != nil {
 		cfg.Cameras = slices.DeleteFunc(slices.Clone(cfg.Cameras), func(c config.Camera) bool {
@@ -96,30 +152,54 @@ func (s *system) apply(ctx context.Context, cfg config.Config, named []config.Ca
 			p.add("cameras", cameraError{p.cameras[i].Name, "calibration", err})
 		}
 	}
-	if err := p.Err(); err != nil {
-		return false, unprepared{err, p.configProblems()}
-	}
 	if ctx.Err() != nil {
-		return false, ctx.Err()
+		return nil, ctx.Err()
 	}
-	if len(restart) > 0 {
-		s.log.Warn("these keys have changed and need a restart; the rest of the configuration is applied",
-			"keys", strings.Join(restart, ", "), errcode.Key, errcode.ConfigRestart)
+	for _, name := range slices.Sorted(maps.Keys(next.made)) {
+		if err := p.problemsOf(name, !s.monitored(name)); wrong[name] == nil && err != nil {
+			if err := fail(name, err); err != nil {
+				return nil, fmt.Errorf("made at run time: %w", err)
+			}
+			p.drop(name)
+		} else if wrong[name] == nil {
+			m := next.made[name]
+			m.err = nil
+			next.made[name] = m
+		}
 	}
+	if err := p.Err(); err != nil {
+		return nil, unprepared{err, p.configProblems()}
+	}
+	next.p, next.now = p, now
+	return next, nil
+}
+
+// enact makes a plan the configuration of the running system.
+func (s *system) enact(next *plan) error {
 	s.switches.changing.Lock() // no camera is paused or resumed meanwhile
 	defer s.switches.changed()
 	if s.sinks.mqtt != nil {
-		s.sinks.mqtt.SetCameras(names) // before the first status of a new one
+		s.sinks.mqtt.SetCameras(next.names()) // before the first status of a new one
 	}
-	if err := s.swap(p); err != nil {
-		s.inForce = inForce{} // so that the next reload tries it again
-		return true, err
-	}
-	s.inForce = now
+	err := s.swap(next.p)
 	s.mu.Lock()
-	s.reloads.Restart = restart
+	s.made = next.made
+	s.inForce = next.now
+	if err != nil {
+		s.inForce = inForce{} // so that the next reload tries it again
+	}
+	s.reloads.Restart = next.restart
 	s.mu.Unlock()
-	return true, nil
+	s.base, s.named = next.file, next.named
+	return err
+}
+
+// names returns the names of the cameras that are configured and in order.
+func (p *plan) names() []string {
+	file := namesOf(p.file.Cameras)
+	return slices.DeleteFunc(namesOf(p.now.cfg.Cameras), func(name string) bool {
+		return p.made[name].err != nil && !slices.Contains(file, name)
+	})
 }
 
 // restartKeys returns the keys that are only read at the start and have changed since.
@@ -370,18 +450,40 @@ func (s *system) reloadLoop(ctx context.Context, o RunOptions) {
 	}
 	defer w.close()
 	watch := func() {
-		w.watch(slices.Concat([]string{o.File}, slices.Sorted(maps.Keys(s.inForce.digests)), s.tried))
+		s.mu.Lock()
+		files := slices.Concat([]string{o.File}, slices.Sorted(maps.Keys(s.inForce.digests)), s.tried)
+		s.mu.Unlock()
+		w.watch(files)
 	}
 	watch()
 	// What has changed since the start was not noticed.
-	if cfg, named, err := o.Load(); err != nil || !reflect.DeepEqual(inForceOf(cfg, named), s.inForce) {
+	if cfg, named, err := o.Load(); err != nil || !s.isInForce(cfg, named) {
 		s.reload(ctx, o)
 	}
 	for {
 		watch()
-		if !w.next(ctx, o.Hangup) {
+		event, ok := w.next(ctx, o.Hangup, s.edited)
+		if !ok {
 			return
+		}
+		if event == cameraEdited && s.Reloads().Err == nil {
+			continue
 		}
 		s.reload(ctx, o)
 	}
+}
+
+// isInForce reports whether a configuration is the one in force.
+func (s *system) isInForce(file config.Config, named []config.Camera) bool {
+	cfg, _ := s.withMade(file, named, s.allMade())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return reflect.DeepEqual(inForceOf(cfg, named), s.inForce)
+}
+
+// setTried records the files of the configuration that is taken up.
+func (s *system) setTried(files map[string]digest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tried = slices.Sorted(maps.Keys(files))
 }

@@ -10,6 +10,7 @@ import (
 
 	"vigil/alerts/archive"
 	"vigil/alerts/broker"
+	"vigil/alerts/cameras"
 	"vigil/alerts/evidence"
 	"vigil/alerts/outbox"
 	"vigil/alerts/store"
@@ -55,7 +56,7 @@ func (d *Sinks) serverOptions(cfg config.Config, log *slog.Logger) broker.Option
 // storeNeeds is the disk space that vigil's own streams may use, in bytes.
 func storeNeeds(cfg config.Config) int64 {
 	return int64(cfg.Outbox.Size)<<20 + outbox.BookkeepingBytes + evidence.StoreBytes(evidenceLimits(cfg.Evidence)) +
-		archive.StoreBytes + switches.StoreBytes
+		archive.StoreBytes + switches.StoreBytes + cameras.StoreBytes
 }
 
 // checkStore returns an error if the bound of all streams is too small for vigil's own.

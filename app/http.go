@@ -106,6 +106,11 @@ func (s *system) stats() []pipeline.Stats {
 		}
 		all = append(all, s.monitor.pausedStats(name))
 	}
+	for _, c := range s.failedMade() {
+		if !slices.ContainsFunc(all, func(s pipeline.Stats) bool { return s.Camera == c.Name }) {
+			all = append(all, pipeline.Stats{Camera: c.Name, State: c.State})
+		}
+	}
 	return all
 }
 
@@ -127,6 +132,15 @@ func (s *system) configRemarks() []health.Item {
 		all = append(all, health.Item{
 			Kind: health.KindConfig, Name: key, State: health.ConfigNeedsRestart, Code: string(errcode.ConfigRestart),
 		})
+	}
+	for _, c := range s.failedMade() {
+		if c.Code == string(errcode.CameraTwice) {
+			all = append(all, health.Item{
+				Kind: health.KindConfig, Name: c.Name, State: health.ConfigTwice, Code: c.Code,
+				Detail: "the configuration file has a camera of the name of one that was made at run time; the " +
+					"file's is monitored",
+			})
+		}
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"vigil/alerts/broker"
@@ -48,6 +49,28 @@ func (p *Preparation) Err() error {
 		return errors.Join(later...)
 	}
 	return errors.Join(now...)
+}
+
+// problemsOf returns what is wrong with a camera; nil for nothing. later is whether that counts with which run starts.
+func (p *Preparation) problemsOf(camera string, later bool) error {
+	var wrong []error
+	for _, one := range p.problems {
+		if e, ok := errors.AsType[cameraError](one.err); ok && e.camera == camera && (later || !one.later) {
+			wrong = append(wrong, one.err)
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// drop leaves a camera out, with its problems.
+func (p *Preparation) drop(camera string) {
+	p.problems = slices.DeleteFunc(p.problems, func(one problem) bool {
+		e, ok := errors.AsType[cameraError](one.err)
+		return ok && e.camera == camera
+	})
+	if i := slices.IndexFunc(p.configs, func(c config.Camera) bool { return c.Name == camera }); i >= 0 {
+		p.cameras, p.configs = slices.Delete(p.cameras, i, i+1), slices.Delete(p.configs, i, i+1)
+	}
 }
 
 func (p *Preparation) add(key string, err error) {
@@ -97,11 +120,16 @@ func prepareCameras(ctx context.Context, cfg config.Config, loaded Models, uncal
 			p.problems = append(p.problems, problem{at + "." + key, cameraError{c.Name, key, err}, true})
 		}
 	}
-	var err error
-	if p.memory, err = pipeline.DivideMemory(int64(cfg.Buffers)<<20, p.cameras); err != nil {
-		p.add("buffers", Usage(fmt.Errorf("buffers: %w", err)))
-	}
+	p.add("buffers", p.divideMemory(cfg.Buffers))
 	return p
+}
+
+// divideMemory divides so many MiB among the cameras.
+func (p *Preparation) divideMemory(buffers int) (err error) {
+	if p.memory, err = pipeline.DivideMemory(int64(buffers)<<20, p.cameras); err != nil {
+		return Usage(fmt.Errorf("buffers: %w", err))
+	}
+	return nil
 }
 
 // PrepareSinks reads the files that the connections need. Unless onlyFiles is set, it probes the folder and the

@@ -86,6 +86,9 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	}
 	s := newSystem(ctx, p, sinks, log)
 	s.start, s.file, s.inForce, s.adapted = cfg, o.File, found, adapted
+	s.base, s.named = cfg, named
+	var stored map[string]made
+	s.store, stored = sinks.openCameras(ctx, cfg.DataDir, log)
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	s.engine = pipeline.NewEngine(running, pipeline.Options{
@@ -94,6 +97,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		OnClip: numbers.OnClip, OnAlert: numbers.OnAlert, OnLost: numbers.OnLost,
 	})
 	if err = s.open(); err == nil {
+		s.startMade(ctx, stored)
 		services := openHTTP(cfg.HTTP, numbers, s, log)
 		stop := s.serve(ctx, cfg.DataDir)
 		reloading, stopReloading := context.WithCancel(ctx)

@@ -65,8 +65,9 @@ func (s *system) all() []control.Camera {
 	for _, c := range configured {
 		all = append(all, s.camera(c, stats))
 	}
+	all = append(all, s.failedMade()...)
 	for _, set := range s.switches.all() {
-		if !slices.ContainsFunc(configured, func(c watched) bool { return c.config.Name == set.Camera }) {
+		if !slices.ContainsFunc(all, func(c control.Camera) bool { return c.Name == set.Camera }) {
 			all = append(all, control.Camera{Name: set.Camera, Switches: switchesOf(set)})
 		}
 	}
@@ -76,7 +77,10 @@ func (s *system) all() []control.Camera {
 func (s *system) camera(c watched, stats []pipeline.Stats) control.Camera {
 	out := control.Camera{
 		Name: c.config.Name, Configured: true, Source: c.config.Source.String(),
-		Switches: switchesOf(s.switches.get(c.config.Name)),
+		Switches: switchesOf(s.switches.get(c.config.Name)), Origin: control.OriginFile,
+	}
+	if m, exists := s.getMade(c.config.Name); exists && m.err == nil {
+		out.Origin, out.Revision = control.OriginRuntime, m.entry.Revision
 	}
 	s.monitor.mu.Lock()
 	defer s.monitor.mu.Unlock()
@@ -115,9 +119,13 @@ func (s *system) Camera(ctx context.Context, name string) (control.Camera, error
 	if i < 0 {
 		return control.Camera{}, fmt.Errorf("camera %q: %w", name, control.ErrNoCamera)
 	}
+	if m, exists := s.getMade(name); exists && all[i].Origin == control.OriginRuntime {
+		all[i].Settings, all[i].Changes = m.shownSettings(), s.madeChanges(ctx, name)
+	}
 	for _, change := range s.switches.history(ctx, name) {
 		all[i].Changes = append(all[i].Changes, control.Change{Change: change.Change, By: change.By, At: change.At})
 	}
+	slices.SortStableFunc(all[i].Changes, func(a, b control.Change) int { return a.At.Compare(b.At) })
 	return all[i], nil
 }
 

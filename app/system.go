@@ -25,15 +25,21 @@ type system struct {
 	switches *switchboard
 	engine   *pipeline.Engine
 	adapted  *thresholds
-	ring     int           // bytes of a camera's rings of pictures
-	ended    chan struct{} // capacity 1: the last recording may have ended
-	start    config.Config // as of the start
-	file     string        // of the configuration; "" for sources of the command line
-	inForce  inForce
-	tried    []string // files of the configuration that was taken up last, or could not be
+	ring     int             // bytes of a camera's rings of pictures
+	ended    chan struct{}   // capacity 1: the last recording may have ended
+	start    config.Config   // as of the start
+	file     string          // of the configuration; "" for sources of the command line
+	store    cameraStore     // nil if it could not be opened: no camera can be made at run time
+	changes  chan struct{}   // capacity 1: full while a configuration is being taken up
+	edited   chan struct{}   // capacity 1: a camera was made, changed or removed at run time
+	base     config.Config   // the file's in force; read and written while changes is full
+	named    []config.Camera // the same
 
 	mu      sync.Mutex
-	cameras []*watched // that are configured, in their order
+	inForce inForce         // written while changes is full
+	tried   []string        // files of the configuration that was taken up last, or could not be
+	made    map[string]made // the cameras that were made at run time, by name
+	cameras []*watched      // that are configured, in their order
 	reloads Reloads
 }
 
@@ -41,7 +47,7 @@ type system struct {
 func newSystem(ctx context.Context, p *Preparation, sinks *Sinks, log *slog.Logger) *system {
 	s := &system{
 		log: log, started: time.Now(), sinks: sinks, switches: sinks.openSwitches(ctx, log), ring: p.memory.Ring,
-		ended: make(chan struct{}, 1),
+		ended: make(chan struct{}, 1), changes: make(chan struct{}, 1), edited: make(chan struct{}, 1),
 	}
 	s.switches.onChanged = s.poke
 	s.monitor = newMonitor(sinks, s.switches)

@@ -75,9 +75,17 @@ func (w *watcher) arm() (more bool) {
 	return more
 }
 
-// next waits until a file has changed and no other has for settleTime, or until somebody asks; ok is false once
-// ctx is done.
-func (w *watcher) next(ctx context.Context, ask <-chan os.Signal) (ok bool) {
+// watchEvent is what next has waited for.
+type watchEvent int
+
+const (
+	fileChanged  watchEvent = iota // or somebody asks
+	cameraEdited                   // at run time, so that other files may have to be watched
+)
+
+// next waits until a file has changed and no other has for settleTime, until somebody asks, or until a camera was
+// edited; ok is false once ctx is done.
+func (w *watcher) next(ctx context.Context, ask <-chan os.Signal, edited <-chan struct{}) (event watchEvent, ok bool) {
 	rearm := time.NewTicker(rearmEvery)
 	defer rearm.Stop()
 	var events chan fsnotify.Event
@@ -89,11 +97,13 @@ func (w *watcher) next(ctx context.Context, ask <-chan os.Signal) (ok bool) {
 	for {
 		select {
 		case <-ctx.Done():
-			return false
+			return fileChanged, false
 		case <-ask:
-			return true
+			return fileChanged, true
 		case <-settled:
-			return true
+			return fileChanged, true
+		case <-edited:
+			return cameraEdited, true
 		case <-rearm.C:
 			if w.arm() {
 				settled = time.After(settleTime)

@@ -91,7 +91,7 @@ func TestWatcher(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), limit)
 				defer cancel()
 				began := time.Now()
-				if got := w.next(ctx, nil); got == c.ignored {
+				if _, got := w.next(ctx, nil, nil); got == c.ignored {
 					t.Errorf("it is noticed: %v", got)
 				} else if took := time.Since(began); got && took < settleTime/2 {
 					t.Errorf("after %v: the file may not be whole yet", took)

@@ -28,6 +28,11 @@ func decode(raw map[string]any) (Config, []Problem) {
 			raw["cameras"] = withDefaults(list, defaults)
 		}
 	}
+	return decodeOnto(cfg, raw)
+}
+
+// decodeOnto decodes a tree of known keys into a Config, whose other values stay.
+func decodeOnto(cfg Config, raw map[string]any) (Config, []Problem) {
 	v := viper.NewWithOptions(viper.KeyDelimiter("\x00"))
 	if err := v.MergeConfigMap(raw); err != nil {
 		return cfg, []Problem{{Text: err.Error()}}

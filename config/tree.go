@@ -25,6 +25,7 @@ type tree struct {
 	lines    map[string]int  // full key -> line
 	expanded map[string]bool // keys whose value came from the environment
 	lookup   func(string) (string, bool)
+	literal  bool // $ stands for itself
 	nodes    int
 	problems []Problem
 }
@@ -184,7 +185,10 @@ func (t *tree) scalar(n *yaml.Node, key string, want reflect.Type) any {
 		}
 		return v
 	}
-	text, fromEnvironment, err := expand(s, t.lookup)
+	text, fromEnvironment, err := s, false, error(nil)
+	if !t.literal {
+		text, fromEnvironment, err = expand(s, t.lookup)
+	}
 	switch {
 	case err != nil:
 		t.reportAs(errcode.Of(err), key, n.Line, "%s", err)

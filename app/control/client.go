@@ -65,6 +65,31 @@ func (c *Client) Switch(ctx context.Context, name string, change ChangeRequest) 
 	return one, c.ask(ctx, http.MethodPost, "/v1/cameras/"+url.PathEscape(name)+"/switches", change, &one)
 }
 
+// PutCamera adds a camera, or changes the one of that name.
+func (c *Client) PutCamera(ctx context.Context, name string, e Edit) (done Edited, err error) {
+	return done, c.edit(ctx, http.MethodPut, name, e, &done)
+}
+
+// RemoveCamera removes a camera.
+func (c *Client) RemoveCamera(ctx context.Context, name string, e Edit) (done Edited, err error) {
+	return done, c.edit(ctx, http.MethodDelete, name, e, &done)
+}
+
+func (c *Client) edit(ctx context.Context, method, name string, e Edit, out *Edited) error {
+	path := "http://vigil/v1/cameras/" + url.PathEscape(name)
+	if e.Check {
+		path += "?check=1"
+	}
+	req, err := http.NewRequestWithContext(ctx, method, path, bytes.NewReader(e.Settings))
+	if err != nil {
+		return err
+	}
+	if e.Revision > 0 {
+		req.Header.Set("If-Match", etag(e.Revision))
+	}
+	return c.send(req, out)
+}
+
 // ask sends a request and reads the answer into out.
 func (c *Client) ask(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader = http.NoBody
@@ -79,6 +104,10 @@ func (c *Client) ask(ctx context.Context, method, path string, in, out any) erro
 	if err != nil {
 		return err
 	}
+	return c.send(req, out)
+}
+
+func (c *Client) send(req *http.Request, out any) error {
 	res, err := c.http.Do(req)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
@@ -116,6 +145,10 @@ func failureOf(res *http.Response, text []byte) error {
 	switch res.StatusCode {
 	case http.StatusNotFound, http.StatusBadRequest:
 		return Invalid{err}
+	case http.StatusConflict:
+		return OfFile{err}
+	case http.StatusPreconditionFailed:
+		return Stale{err}
 	}
 	return err
 }

@@ -23,9 +23,11 @@ import (
 
 // gates is a system with one camera.
 type gates struct {
-	set  alerts.Switches
-	full bool
-	by   string
+	set      alerts.Switches
+	full     bool
+	by       string
+	edit     Edit
+	revision uint64
 }
 
 func (g *gates) Status(context.Context) Status {
@@ -60,6 +62,71 @@ func (g *gates) Switch(ctx context.Context, name string, c alerts.SwitchChange, 
 	}
 	g.set, g.by = after, by
 	return g.camera(), nil
+}
+
+func (g *gates) PutCamera(_ context.Context, name string, e Edit) (Edited, error) {
+	g.edit = e
+	switch {
+	case name == "file":
+		return Edited{}, OfFile{errcode.CameraOfFile.New("camera file is in vigil.yaml")}
+	case e.Revision != g.revision:
+		return Edited{}, Stale{errcode.CameraChanged.New("is at another revision")}
+	case string(e.Settings) == "":
+		return Edited{}, Invalid{errors.New("is empty")}
+	}
+	if !e.Check {
+		g.revision++
+	}
+	return Edited{Name: name, Effect: EffectAdded, Check: e.Check, Revision: g.revision}, nil
+}
+
+func (g *gates) RemoveCamera(_ context.Context, name string, e Edit) (Edited, error) {
+	g.edit = e
+	if name != "gate" {
+		return Edited{}, fmt.Errorf("camera %q: %w", name, ErrNoCamera)
+	}
+	return Edited{Name: name, Effect: EffectRemoved, Check: e.Check}, nil
+}
+
+// Cameras are changed over the socket, with the revision that is replaced.
+func TestEditOverSocket(t *testing.T) {
+	system := &gates{}
+	c, ctx := newClient(t, serve(t, system)), alerttest.Within(t)
+	add := Edit{Settings: []byte(`{"source": "rtsp://x/"}`)}
+	for _, check := range []bool{true, false} {
+		add.Check = check
+		got, err := c.PutCamera(ctx, "gate", add)
+		if err != nil || got.Effect != EffectAdded || got.Check != check || system.edit.By != "cli" ||
+			string(system.edit.Settings) != string(add.Settings) || (got.Revision > 0) == check {
+			t.Errorf("%+v of %+v, %v", got, system.edit, err)
+		}
+	}
+	if _, err := c.PutCamera(ctx, "gate", add); !errors.As(err, new(Stale)) ||
+		errcode.Of(err) != errcode.CameraChanged {
+		t.Errorf("without the revision: %v", err)
+	}
+	add.Revision = 1
+	if got, err := c.PutCamera(ctx, "gate", add); err != nil || got.Revision != 2 {
+		t.Errorf("with the revision: %+v, %v", got, err)
+	}
+	if _, err := c.PutCamera(ctx, "file", add); !errors.As(err, new(OfFile)) ||
+		errcode.Of(err) != errcode.CameraOfFile {
+		t.Errorf("of the file: %v", err)
+	}
+	if _, err := c.PutCamera(ctx, "gate", Edit{Revision: 2}); !errors.As(err, new(Invalid)) {
+		t.Errorf("without settings: %v", err)
+	}
+	add.Settings = make([]byte, maxCamera+1)
+	if _, err := c.PutCamera(ctx, "gate", add); !errors.As(err, new(Invalid)) {
+		t.Errorf("with too many settings: %v", err)
+	}
+	if got, err := c.RemoveCamera(ctx, "gate", Edit{Check: true, Revision: 2}); err != nil || !got.Check ||
+		system.edit.Revision != 2 {
+		t.Errorf("%+v of %+v, %v", got, system.edit, err)
+	}
+	if _, err := c.RemoveCamera(ctx, "barn", Edit{}); !errors.As(err, new(Invalid)) {
+		t.Errorf("an unknown camera is removed: %v", err)
+	}
 }
 
 // serve serves a system on the socket of a new data directory.
@@ -156,7 +223,7 @@ func TestHandlerRefuses(t *testing.T) {
 			400, "not both",
 		},
 		{"POST", "/v1/cameras/gate/switches", `{"action":"` + strings.Repeat("x", maxRequest) + `"}`, 400, "too large"},
-		{"DELETE", "/v1/cameras/gate", "", 405, ""},
+		{"PATCH", "/v1/cameras/gate", "", 405, ""},
 		{"GET", "/v1/nothing", "", 404, ""},
 	} {
 		system := &gates{}

@@ -11,4 +11,5 @@ import (
 func TestFormatIsDocumented(t *testing.T) {
 	docs.CheckFields(t, "control.md", "Status", reflect.TypeFor[Status]())
 	docs.CheckFields(t, "control.md", "Change", reflect.TypeFor[ChangeRequest]())
+	docs.CheckFields(t, "control.md", "Edited", reflect.TypeFor[Edited]())
 }

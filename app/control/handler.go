@@ -1,19 +1,25 @@
 package control
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"vigil/alerts"
 	"vigil/internal/errcode"
 )
 
-// maxRequest bounds the body of a request.
-const maxRequest = 4 << 10
+const (
+	// maxRequest bounds the body of a request, and maxCamera that of a camera's settings.
+	maxRequest = 4 << 10
+	maxCamera  = 64 << 10
+)
 
 // Handler serves a system. by is what changes are recorded as, such as cli.
 //
@@ -21,9 +27,11 @@ const maxRequest = 4 << 10
 //	GET  /v1/cameras                  Cameras
 //	GET  /v1/cameras/{name}           Camera
 //	POST /v1/cameras/{name}/switches  ChangeRequest, answered by Camera
+//	PUT, DELETE /v1/cameras/{name}    a camera's settings, or none, answered by Edited
 //
-// Failures are answered by a Failure: 400 for what is not valid, 404 for an unknown camera, 503 for a change
-// that could not be stored.
+// PUT and DELETE change nothing with ?check=1; their If-Match has the revision that is replaced. Failures are answered
+// by a Failure: 400 for what is not valid, 404 for an unknown camera, 409 for one of the configuration file, 412 for
+// another revision, 503 for a change that could not be stored.
 func Handler(system System, by string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
@@ -53,8 +61,54 @@ func Handler(system System, by string) http.Handler {
 		}
 		reply(w, http.StatusOK, c)
 	})
+	mux.HandleFunc("PUT /v1/cameras/{name}", editor(system.PutCamera, by))
+	mux.HandleFunc("DELETE /v1/cameras/{name}", editor(system.RemoveCamera, by))
 	return mux
 }
+
+// editor serves a change of a camera.
+func editor(edit func(context.Context, string, Edit) (Edited, error), by string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		e, err := readEdit(w, r)
+		if err != nil {
+			refuse(w, Invalid{err})
+			return
+		}
+		e.By = by
+		edited, err := edit(r.Context(), r.PathValue("name"), e)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		if edited.Revision > 0 {
+			w.Header().Set("ETag", etag(edited.Revision))
+		}
+		reply(w, http.StatusOK, edited)
+	}
+}
+
+func readEdit(w http.ResponseWriter, r *http.Request) (e Edit, err error) {
+	switch check := r.URL.Query().Get("check"); check {
+	case "1":
+		e.Check = true
+	case "", "0":
+	default:
+		return e, fmt.Errorf("check is %q: must be 0 or 1", check)
+	}
+	if match := r.Header.Get("If-Match"); match != "" {
+		e.Revision, err = strconv.ParseUint(strings.Trim(match, `"`), 10, 64)
+		if err != nil || e.Revision == 0 {
+			return e, fmt.Errorf("If-Match is %q: must be a revision", match)
+		}
+	}
+	e.Settings, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxCamera))
+	if err != nil {
+		return e, fmt.Errorf("the request is not valid: %w", err)
+	}
+	return e, nil
+}
+
+func etag(revision uint64) string { return fmt.Sprintf("%q", strconv.FormatUint(revision, 10)) }
 
 func readChange(w http.ResponseWriter, r *http.Request, now time.Time) (alerts.SwitchChange, error) {
 	var in ChangeRequest
@@ -101,6 +155,10 @@ func refuse(w http.ResponseWriter, err error) {
 		status = http.StatusNotFound
 	case errors.As(err, new(Invalid)):
 		status = http.StatusBadRequest
+	case errors.As(err, new(OfFile)):
+		status = http.StatusConflict
+	case errors.As(err, new(Stale)):
+		status = http.StatusPreconditionFailed
 	}
 	reply(w, status, Failure{err.Error(), string(errcode.Of(err))})
 }

@@ -1,8 +1,11 @@
 package control
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -75,13 +78,14 @@ func (c Config) print(w io.Writer) {
 
 // Print writes the cameras for people.
 func (c Cameras) Print(w io.Writer) error {
-	t := newTable(w, "CAMERA", "STATE", "SINCE", "FPS", "SCORED", "SKIPPED", "EVENTS", "REGULARITY", "SWITCHES", "WHY")
+	t := newTable(w, "CAMERA", "FROM", "STATE", "SINCE", "FPS", "SCORED", "SKIPPED", "EVENTS", "REGULARITY", "SWITCHES",
+		"WHY")
 	for _, one := range c.Cameras {
 		if !one.Configured {
-			t.row(one.Name, "not configured", "-", "-", "-", "-", "-", "-", one.Switches.String(), "")
+			t.row(one.Name, "-", "not configured", "-", "-", "-", "-", "-", "-", one.Switches.String(), "")
 			continue
 		}
-		t.row(one.Name, string(one.State), localTime(one.Since), fmt.Sprintf("%.1f", one.FramesPerSecond),
+		t.row(one.Name, one.Origin.String(), string(one.State), localTime(one.Since), fmt.Sprintf("%.1f", one.FramesPerSecond),
 			number(one.ClipsScored), number(one.ClipsSkipped), number(one.Events), measured(one.Regularity, "%.2f"),
 			one.Switches.String(), one.Detail)
 	}
@@ -94,6 +98,11 @@ func (c Camera) Print(w io.Writer) error {
 	t.row("camera", c.Name)
 	if c.Configured {
 		t.row("source", c.Source)
+		t.row("from", c.Origin.String())
+		if c.Revision > 0 {
+			t.row("revision", number(c.Revision))
+		}
+		c.printSettings(t)
 		t.row("state", string(c.State))
 		t.row("since", localTime(c.Since))
 		if c.Detail != "" {
@@ -117,6 +126,36 @@ func (c Camera) Print(w io.Writer) error {
 		t.row("changed", fmt.Sprintf("%s  %s (%s)", localTime(&change.At), change.Change, change.By))
 	}
 	return t.flush()
+}
+
+// printSettings writes what was set of a camera at run time, in the form of vigil camera set.
+func (c Camera) printSettings(t *table) {
+	var settings map[string]json.RawMessage
+	if json.Unmarshal(c.Settings, &settings) != nil {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
+		if key == "name" || key == "source" {
+			continue
+		}
+		value := string(settings[key])
+		var text string
+		if json.Unmarshal(settings[key], &text) == nil {
+			value = text
+		}
+		t.row("set", terminal.Escape(key+"="+value))
+	}
+}
+
+// String describes the origin in a word or two.
+func (o Origin) String() string {
+	switch o {
+	case OriginFile:
+		return "file"
+	case OriginRuntime:
+		return "run time"
+	}
+	return "-"
 }
 
 // String describes the switches in a few words; "-" if none is set.
@@ -156,6 +195,28 @@ func (c Changed) Print(w io.Writer) error {
 	return err
 }
 
+// Print writes what was done, or would be, in a line or two.
+func (e Edited) Print(w io.Writer) error {
+	text := map[Effect]string{
+		EffectAdded: "added", EffectUpdated: "changed between two clips", EffectReopened: "changed, and opened again",
+		EffectNone: "nothing changes", EffectRemoved: "removed",
+	}[e.Effect]
+	if e.Check {
+		text = "would be " + text
+		if e.Effect == EffectNone {
+			text = "nothing would change"
+		}
+	}
+	if e.Revision > 0 {
+		text += fmt.Sprintf(" (revision %d)", e.Revision)
+	}
+	if _, err := fmt.Fprintf(w, "%s: %s\n", terminal.Printable(e.Name), text); err != nil || e.Detail == "" {
+		return err
+	}
+	_, err := fmt.Fprintln(w, terminal.Escape(e.Detail))
+	return err
+}
+
 // table writes aligned columns without trailing spaces.
 type table struct {
 	to  io.Writer
@@ -174,7 +235,9 @@ func newTable(w io.Writer, header ...string) *table {
 
 func (t *table) row(cells ...string) {
 	for i, c := range cells {
-		cells[i] = terminal.Printable(c)
+		if cells[i] = terminal.Printable(c); strings.ContainsRune(c, '"') {
+			cells[i] = strings.NewReplacer("\n", " ", "\t", " ").Replace(terminal.Escape(c))
+		}
 	}
 	fmt.Fprintln(t.tab, strings.Join(cells, "\t"))
 }

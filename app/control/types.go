@@ -8,6 +8,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"vigil/alerts"
@@ -23,7 +24,67 @@ type System interface {
 	// Switch changes a camera's switches for by, and returns the camera. Its errors are ErrNoCamera, an Invalid, or
 	// say why the change could not be stored; then nothing has changed.
 	Switch(ctx context.Context, name string, change alerts.SwitchChange, by string) (Camera, error)
+	Editor
 }
+
+// Editor changes the cameras that are made at run time. Those of the configuration file are changed in the file.
+type Editor interface {
+	// PutCamera adds a camera, or changes the one of that name. Its errors are an Invalid, Stale or OfFile, or say why
+	// the change could not be stored; then nothing has changed.
+	PutCamera(ctx context.Context, name string, e Edit) (Edited, error)
+	// RemoveCamera removes a camera. Its errors are also ErrNoCamera.
+	RemoveCamera(ctx context.Context, name string, e Edit) (Edited, error)
+}
+
+// Edit is a change of a camera that is made at run time.
+type Edit struct {
+	// Settings are the camera as an element of cameras in the configuration, in YAML or JSON; none to remove it. A
+	// source that is as it is shown, without its password, keeps the stored one.
+	Settings []byte
+	// Revision is what the change replaces; 0 for a new camera, or to remove any.
+	Revision uint64
+	Check    bool   // only check, and say what would happen
+	By       string // such as cli
+}
+
+// Effect is what a change does to a camera.
+type Effect string
+
+// The effects.
+const (
+	EffectAdded    Effect = "added"
+	EffectUpdated  Effect = "updated"  // between two clips
+	EffectReopened Effect = "reopened" // it is closed and opened again
+	EffectNone     Effect = "none"
+	EffectRemoved  Effect = "removed"
+)
+
+// Edited is the answer to a change of a camera.
+type Edited struct {
+	Name   string `json:"name"`
+	Effect Effect `json:"effect"`
+	Check  bool   `json:"check"` // nothing was changed
+	// Revision is the camera's now; 0 if it was removed or only checked.
+	Revision uint64 `json:"revision,omitempty"`
+	// Detail says what follows, such as that the calibration does not fit.
+	Detail string `json:"detail,omitempty"`
+}
+
+// Stale is the error of a change of another revision than the one in force.
+type Stale struct{ Err error }
+
+func (e Stale) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error itself.
+func (e Stale) Unwrap() error { return e.Err }
+
+// OfFile is the error of a change of a camera that the configuration file owns.
+type OfFile struct{ Err error }
+
+func (e OfFile) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error itself.
+func (e OfFile) Unwrap() error { return e.Err }
 
 // ErrNoCamera means that there is no camera of that name.
 var ErrNoCamera = errcode.CameraUnknown.New("there is no such camera")
@@ -66,6 +127,13 @@ type Camera struct {
 	Name       string `json:"name"`
 	Configured bool   `json:"configured"`       // false for one of which only switches are stored
 	Source     string `json:"source,omitempty"` // redacted
+	// Origin says who owns the camera: the configuration file, or run time for one that was made while vigil runs. One
+	// name in both is an error: the file's camera is monitored, and the other one is listed after it as failed.
+	Origin Origin `json:"origin,omitempty"`
+	// Revision and Settings are of a camera that was made at run time, Settings only of a single one: what was set of
+	// it, with the source redacted.
+	Revision uint64          `json:"revision,omitempty"`
+	Settings json.RawMessage `json:"settings,omitempty"`
 	// State is empty for a camera that is not configured. Since is its start, Detail the reason, and Code that of
 	// Detail in the catalogue of errors.
 	State  alerts.State `json:"state,omitempty"`
@@ -87,9 +155,19 @@ type Camera struct {
 	Error      *float64 `json:"error,omitempty"`
 	Threshold  *float64 `json:"threshold,omitempty"`
 	Switches   Switches `json:"switches"`
-	// Changes are the latest changes of the switches, the newest last; only of a single camera.
+	// Changes are the latest changes of the switches, and of the camera itself if it was made at run time, the newest
+	// last; only of a single camera.
 	Changes []Change `json:"changes,omitempty"`
 }
+
+// Origin says who owns a camera.
+type Origin string
+
+// The origins.
+const (
+	OriginFile    Origin = "file"
+	OriginRuntime Origin = "runtime"
+)
 
 // Switches are a camera's switches; all are false for a camera that is monitored as configured.
 type Switches struct {
@@ -99,7 +177,7 @@ type Switches struct {
 	DetectionOff bool       `json:"detection_off"`
 }
 
-// Change is a change of switches.
+// Change is a change of switches, or of a camera.
 type Change struct {
 	Change string    `json:"change"`
 	By     string    `json:"by"`

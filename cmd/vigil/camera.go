@@ -16,7 +16,7 @@ func cameraCommand() *cobra.Command {
 	var f controlFlags
 	c := &cobra.Command{
 		Use:   "camera",
-		Short: "List, pause and snooze the cameras of the vigil that runs",
+		Short: "List, add, change, pause and snooze the cameras of the vigil that runs",
 		Long:  help("camera"),
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -33,7 +33,7 @@ func cameraCommand() *cobra.Command {
 		},
 		&cobra.Command{
 			Use:   "show NAME",
-			Short: "Show a camera, and the latest changes of its switches",
+			Short: "Show a camera, and its latest changes",
 			Args:  cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return f.show(cmd, func(c *control.Client) (printer, error) { return c.Camera(cmd.Context(), args[0]) })
@@ -48,7 +48,8 @@ func cameraCommand() *cobra.Command {
 				return f.change(cmd, args[0], control.ChangeRequest{Action: alerts.ActionResume})
 			},
 		},
-		cameraSnoozeCommand(&f), cameraDetectionCommand(&f))
+		cameraSnoozeCommand(&f), cameraDetectionCommand(&f),
+		cameraAddCommand(&f), cameraSetCommand(&f), cameraRemoveCommand(&f))
 	return c
 }
 

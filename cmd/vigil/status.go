@@ -47,7 +47,8 @@ func (f controlFlags) show(cmd *cobra.Command, ask func(*control.Client) (printe
 
 // requestError makes an error of the request one of usage.
 func requestError(err error) error {
-	if errors.As(err, new(control.Invalid)) {
+	if errors.As(err, new(control.Invalid)) || errors.As(err, new(control.OfFile)) ||
+		errors.As(err, new(control.Stale)) {
 		return app.Usage(err)
 	}
 	return err

@@ -4,6 +4,9 @@ package errcode
 const (
 	CameraUnreachable          Code = "camera.unreachable"
 	CameraUnknown              Code = "camera.unknown"
+	CameraOfFile               Code = "camera.of_file"
+	CameraChanged              Code = "camera.changed"
+	CameraTwice                Code = "camera.twice"
 	CameraRefused              Code = "camera.refused"
 	CameraUnauthorized         Code = "camera.unauthorized"
 	CameraUnknownLogin         Code = "camera.unknown_login"
@@ -55,6 +58,7 @@ const (
 	StoreNoAlert       Code = "store.no_alert"
 	StoreUnreadable    Code = "store.unreadable"
 	StoreSwitches      Code = "store.switches"
+	StoreCameras       Code = "store.cameras"
 
 	SinkUnreachable     Code = "sink.unreachable"
 	SinkUnauthorized    Code = "sink.unauthorized"

@@ -14,6 +14,24 @@ var table = []Entry{
 		Remedy: "Look the names up with 'vigil camera list'; -c or --data-dir selects another vigil.",
 	},
 	{
+		Code: CameraOfFile, Title: "The camera is one of the configuration file",
+		Cause: "'vigil camera add', 'set' and 'remove' change cameras that are made at run time. The configuration " +
+			"file owns the cameras that it names.",
+		Remedy: "Change the camera in the file, which vigil reads again by itself, or choose another name.",
+	},
+	{
+		Code: CameraChanged, Title: "The camera was changed meanwhile",
+		Cause: "The change names a revision of the camera (If-Match), or that there is none, and the camera has " +
+			"another one: somebody else has changed, added or removed it.",
+		Remedy: "Look at the camera with 'vigil camera show', and make the change again.",
+	},
+	{
+		Code: CameraTwice, Title: "Two cameras have one name",
+		Cause: "The configuration file has a camera of the name of one that was made at run time. At a start the " +
+			"file's camera is watched and the other one is not; while vigil runs such a file is not taken up.",
+		Remedy: "Give the camera of the file another name, or remove the other one ('vigil camera remove').",
+	},
+	{
 		Code: CameraRefused, Title: "The camera refuses the stream",
 		Cause: "The server answered and refuses: it does not allow this user the stream, or it answers with " +
 			"another error status.",
@@ -294,6 +312,13 @@ var table = []Entry{
 		Cause: "An entry of the bucket of switches is damaged or of another version and is ignored: the camera runs " +
 			"as configured. Or a change could not be written, and does not count.",
 		Remedy: "Set the switch again ('vigil camera pause' and so on), which replaces the entry; check the disk.",
+	},
+	{
+		Code: StoreCameras, Title: "Cameras that were made at run time cannot be read or stored",
+		Cause: "An entry of the bucket of cameras, or the key of their addresses (cameras.key in data_dir), is " +
+			"damaged, missing or of another version: that camera is not watched, and 'vigil camera list' says why. " +
+			"Or a change could not be written, and does not count.",
+		Remedy: "Remove the camera and add it again ('vigil camera remove', 'vigil camera add'); check the disk.",
 	},
 	{
 		Code: SinkUnreachable, Title: "The other side cannot be reached",
