@@ -38,7 +38,7 @@ func TestHangup(t *testing.T) {
 			weights, secret,
 			secret)
 		for _, name := range cameras {
-			text += fmt.Sprintf("  - {name: %s, source: %s, threshold: {lo: 0.1, theta: 0.5}}\n", name, video)
+			text += fmt.Sprintf("  - {name: %s, source: %s, threshold: {lo: 1, theta: 5}}\n", name, video)
 		}
 		if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
 			t.Fatal(err)
