@@ -23,9 +23,11 @@ func TestTrainingStartsFromBase(t *testing.T) {
 		{"glide", TrainOptions{Options: train.Options{Recipe: train.Glide}}, weights.BaseStreet + " ", ""},
 		{"base", TrainOptions{From: weights.Base}, weights.Base + " ", ""},
 		{"none", TrainOptions{From: FromNone}, "", "nothing"},
-		{"another network", TrainOptions{Options: train.Options{Preset: "fast"}}, "", "nothing, since base-street is another"},
+		{"another network", TrainOptions{Options: train.Options{Preset: "fast"}}, "",
+			"nothing, since base-street is another"},
 		{"no memory", TrainOptions{Options: train.Options{Slots: &no}}, "", "nothing, since base-street is another"},
-		{"the paper's recipe", TrainOptions{Options: train.Options{Recipe: train.Paper}}, "", "nothing, as the paper does"},
+		{"the paper's recipe", TrainOptions{Options: train.Options{Recipe: train.Paper}}, "",
+			"nothing, as the paper does"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			training := &Training{Recordings: &Recordings{}, fps: train.DefaultFPS}
@@ -44,7 +46,8 @@ func TestTrainingStartsFromBase(t *testing.T) {
 				t.Fatal(err)
 			}
 			name := training.Config.FromName
-			if (training.Config.From != nil) != (c.from != "") || !strings.HasPrefix(name, c.from) || c.from == "" && name != "" ||
+			if (training.Config.From != nil) != (c.from != "") || !strings.HasPrefix(name, c.from) ||
+				c.from == "" && name != "" ||
 				!strings.HasPrefix(training.Start, c.start) {
 				t.Errorf("starts from %q, %q", name, training.Start)
 			}
