@@ -44,22 +44,22 @@ func TestSeveralPlaces(t *testing.T) {
 	next := micro(t)
 	next.Recipe.Score, next.From, next.FromName, next.Epochs = model.BlockMotion, w, "base", 1
 	next.Out = filepath.Join(t.TempDir(), "next.safetensors")
-	// With one place the start is half drawn and the memory all, as from nothing; with several it is theirs.
+	// With one place the start is mostly drawn and the memory all, as from nothing; with several it is theirs.
 	const layer = "encoder.3.weight"
 	drawn, err := initialWeights(next.Spec, next.Seed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	half := slices.Clone(w.Tensors[layer].Float)
+	mixed := slices.Clone(w.Tensors[layer].Float)
 	for i, x := range drawn.Tensors[layer].Float {
-		half[i] = (half[i] + x) / 2
+		mixed[i] = mixed[i]/4 + x*3/4
 	}
 	for _, c := range []struct {
 		videos        []Video
 		layer, memory []float32
 		rate          float64
 	}{
-		{testVideos(), half, drawn.Tensors[model.MemoryName].Float, 1},
+		{testVideos(), mixed, drawn.Tensors[model.MemoryName].Float, 1},
 		{videos, w.Tensors[layer].Float, w.Tensors[model.MemoryName].Float, fineTuningRate},
 	} {
 		next.Out = filepath.Join(t.TempDir(), "first.safetensors")

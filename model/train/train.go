@@ -256,7 +256,7 @@ func (r *run) openNetwork(videos []Video) error {
 const fineTuningRate = 0.5
 
 // keptShare is the share of weights that know no place when one place is learned from them.
-const keptShare = 0.5
+const keptShare = 0.25
 
 // onePlaceOf reports whether weights that know no place are trained on one, and not on several, which at has. Then
 // the recipe's rate stands, and the start is mixed.

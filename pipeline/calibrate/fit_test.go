@@ -158,7 +158,7 @@ func TestLittleVideo(t *testing.T) {
 				}
 				cautious = append(cautious, k.rate(c.Theta))
 			}
-			t.Logf("7 minutes: %d seeds, true events over the expected: mean %.2f, median %.2f; 3 minutes: %.2f an hour",
+			t.Logf("7 minutes: %d seeds, events over the expected: mean %.2f, median %.2f; 3 minutes: %.2f an hour",
 				len(rates), stat.Mean(rates, nil), median.Interpolated(rates), stat.Mean(cautious, nil)/24)
 			if len(rates) < seeds/2 || median.Interpolated(rates) > 1.5 || stat.Mean(rates, nil) > 4 {
 				t.Errorf("%d of %d pieces have enough events; the true number is %.2f times the expected one in the "+
