@@ -332,6 +332,10 @@ func (s *system) swap(p *Preparation) error {
 	s.mu.Lock()
 	s.cameras = next
 	s.mu.Unlock()
+	names := namesOf(p.configs)
+	s.monitor.keep(names)
+	s.switches.keep(names)
+	s.adapted.keep(names)
 	s.log.Info("a new configuration is in force", "cameras", len(next), "added", count["added"],
 		"removed", count["removed"], "replaced", count["replaced"], "updated", count["updated"])
 	return errors.Join(wrong...)

@@ -30,7 +30,7 @@ import (
 type Models map[string]*model.Model
 
 // Load reads a weights file, or the weights that come with vigil under that name, or returns the model that was read
-// before.
+// before. Files of the same content and name share one model.
 func (m Models) Load(path string) (*model.Model, error) {
 	if m[path] != nil {
 		return m[path], nil
@@ -38,6 +38,11 @@ func (m Models) Load(path string) (*model.Model, error) {
 	loaded, err := weights.Load(path)
 	if err != nil {
 		return nil, err
+	}
+	for _, other := range m {
+		if other.Hash() == loaded.Hash() && other.Name() == loaded.Name() {
+			loaded = other
+		}
 	}
 	m[path] = loaded
 	return loaded, nil

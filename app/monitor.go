@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +47,13 @@ func (m *monitor) of(camera string) *observed {
 		m.cameras[camera] = o
 	}
 	return o
+}
+
+// keep frees what is remembered of all cameras but these. What a removed one publishes late is freed by the next call.
+func (m *monitor) keep(cameras []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.cameras, func(name string, _ *observed) bool { return !slices.Contains(cameras, name) })
 }
 
 // PublishScore is Sinks.PublishScore.

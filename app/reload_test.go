@@ -360,3 +360,72 @@ func TestManyReloads(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestRemovedCamerasAreForgotten takes up forty names, two hundred with VIGIL_LONG, and takes them away again: nothing
+// is left of them but switches that are set, and weights of the same content are held once.
+func TestRemovedCamerasAreForgotten(t *testing.T) {
+	r := startReloading(t, 1)
+	r.until("the first camera's score", func() bool { return r.stats()["c0"].Scored > 0 })
+	before := runtime.NumGoroutine()
+	rounds, each := 4, 10
+	if os.Getenv("VIGIL_LONG") != "" {
+		rounds, each = 10, 20
+	}
+	copied := r.path("a")
+	if err := os.Mkdir(copied, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	weights, err := os.ReadFile(r.weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied = filepath.Join(copied, filepath.Base(r.weights))
+	if err := os.WriteFile(copied, weights, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	snoozed := ""
+	for round := range rounds {
+		text := r.yaml(1, nil)
+		for i := range each {
+			text += fmt.Sprintf("  - {name: n%d, source: %s, model: %s, fps: 0, threshold: {lo: 0.1, theta: 0.5}}\n",
+				round*each+i, r.video, copied)
+		}
+		r.write("vigil.yaml", text)
+		if now := r.reload(); now.Err != nil {
+			t.Fatal(now.Err)
+		}
+		if round == 2 {
+			change := alerts.SwitchChange{Action: alerts.ActionSnooze, Until: time.Now().Add(time.Hour)}
+			snoozed = fmt.Sprintf("n%d", round*each)
+			if _, err := r.Switch(t.Context(), snoozed, change, "cli"); err != nil {
+				t.Fatal(err)
+			}
+			if r.find(snoozed).camera.Model != r.find("c0").camera.Model {
+				t.Error("weights of the same content are held twice")
+			}
+		}
+	}
+	r.adapted.mu.Lock()
+	r.adapted.logged["n1"] = 1
+	r.adapted.mu.Unlock()
+	// What a camera publishes when it is removed may come later than the reload; the next one frees it.
+	for i := range 2 {
+		r.write("vigil.yaml", r.yaml(1, map[string]string{"c0": fmt.Sprintf(", detector: {close_after: %ds}", 4+i)}))
+		if now := r.reload(); now.Err != nil {
+			t.Fatal(now.Err)
+		}
+	}
+	r.until("no more goroutines", func() bool { return runtime.NumGoroutine() <= before+10 })
+	r.monitor.mu.Lock()
+	defer r.monitor.mu.Unlock()
+	r.switches.mu.Lock()
+	defer r.switches.mu.Unlock()
+	if len(r.monitor.cameras) != 1 || len(r.switches.cameras) != 2 || len(r.adapted.logged) != 0 {
+		t.Errorf("left of %d names: %d, %d and %d entries", rounds*each, len(r.monitor.cameras),
+			len(r.switches.cameras),
+			len(r.adapted.logged))
+	}
+	if of := r.switches.cameras[snoozed]; of == nil || !of.set.Any() {
+		t.Error("the snooze of the removed camera is lost")
+	}
+}

@@ -170,6 +170,17 @@ func (b *switchboard) of(camera string) *cameraSwitches {
 	return c
 }
 
+// keep frees the switches of all cameras but these, except for those that are set: they stay for a camera that comes
+// back. changing is held.
+func (b *switchboard) keep(cameras []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	maps.DeleteFunc(b.cameras, func(name string, c *cameraSwitches) bool {
+		return !c.set.Active(now).Any() && !slices.Contains(cameras, name)
+	})
+}
+
 // get returns a camera's switches as they are now.
 func (b *switchboard) get(camera string) alerts.Switches { return b.stored(camera).Active(time.Now()) }
 

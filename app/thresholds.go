@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"vigil/internal/errcode"
@@ -62,6 +64,13 @@ func (t *thresholds) follow(cam *pipeline.Camera) {
 	cam.OnAdapted = func(a *calibrate.Adapted) { t.queue.Put(a, 1) }
 }
 
+// keep frees what is remembered of all cameras but these.
+func (t *thresholds) keep(cameras []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.logged, func(name string, _ float64) bool { return !slices.Contains(cameras, name) })
+}
+
 // close writes the last state of the cameras, which no longer run, and stops.
 func (t *thresholds) close(cameras []pipeline.Camera) {
 	for _, cam := range cameras {
@@ -107,7 +116,8 @@ func (t *thresholds) write(a *calibrate.Adapted) {
 	}
 	const notable = 1.1
 	theta := a.Measures[0].Theta
-	if change := math.Abs(math.Log(theta / t.logged[a.Camera])); change > math.Log(notable) {
+	last, known := t.logged[a.Camera]
+	if known && math.Abs(math.Log(theta/last)) > math.Log(notable) {
 		t.logged[a.Camera] = theta
 		t.logAdapted(a)
 	}

@@ -230,8 +230,10 @@ func (o *Outbox) reconcileCursors(ctx context.Context, found map[string]uint64, 
 
 // cursorOf returns the cursor of a sink and camera. o.mu is held.
 func (o *Outbox) cursorOf(recorder, camera string) uint64 {
-	if at, ok := o.savedCursors[recorder+"."+camera]; ok {
-		return at
+	for _, cursors := range []map[string]uint64{o.idleCursors, o.savedCursors} {
+		if at, ok := cursors[recorder+"."+camera]; ok {
+			return at
+		}
 	}
 	return o.initialCursors[recorder]
 }
@@ -248,15 +250,21 @@ func (o *Outbox) saveCursor(ctx context.Context, key string, at uint64) error {
 
 // saveCursors saves changed cursors. Failed saves are repeated later; a crash before that causes repeats, never a loss.
 func (o *Outbox) saveCursors(ctx context.Context) {
+	o.forgetCursors(ctx)
 	o.mu.Lock()
 	changed := map[string]uint64{}
+	for key, at := range o.idleCursors {
+		if was, ok := o.savedCursors[key]; !ok || was != at {
+			changed[key] = at
+		}
+	}
 	for recorder, at := range o.initialCursors {
 		if _, ok := o.savedCursors[recorder]; !ok {
 			changed[recorder] = at
 		}
 	}
 	for _, f := range o.forwarders {
-		key := f.sink.Name() + "." + f.camera
+		key := f.key()
 		if was, ok := o.savedCursors[key]; !ok || was != f.cursor.Load() {
 			changed[key] = f.cursor.Load()
 		}
@@ -271,5 +279,26 @@ func (o *Outbox) saveCursors(ctx context.Context) {
 		o.mu.Lock()
 		o.savedCursors[key] = at
 		o.mu.Unlock()
+	}
+}
+
+// forgetCursors deletes the cursors of cameras of which the stream has no message any more.
+func (o *Outbox) forgetCursors(ctx context.Context) {
+	var old []string
+	o.mu.Lock()
+	for key, at := range o.idleCursors {
+		if at < o.trimmedBelow {
+			old = append(old, key)
+			delete(o.idleCursors, key)
+			delete(o.savedCursors, key)
+		}
+	}
+	o.mu.Unlock()
+	o.ledger.Forget(old...)
+	for _, key := range old {
+		// One that stays is loaded at the next start and does no harm.
+		if err := deleteKey(ctx, o.conn.JetStream(), broker.PositionsBucket, key); err != nil {
+			o.log.Debug("cursor not deleted", "key", key, "error", err)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 // alerts are refused delays only its own.
 //
 // Its goroutine is Outbox.forward: nextMessage reads the message after the cursor, and deliver retries it, with
-// deliverOnce for each attempt, until the sink has acknowledged it or it is set aside.
+// deliverOnce for each attempt, until the sink has acknowledged it or it is set aside. When no message has come for a
+// while it ends, and the next message starts another forwarder, so that cameras that are gone leave none behind.
 type forwarder struct {
 	sink    sink.Sink
 	camera  string
@@ -36,6 +38,9 @@ func (f *forwarder) wake() {
 	}
 }
 
+// key is that of its cursor.
+func (f *forwarder) key() string { return f.sink.Name() + "." + f.camera }
+
 // startForwarders starts the missing forwarders of a camera. o.mu is held.
 func (o *Outbox) startForwarders(camera string) {
 	if o.stopping {
@@ -47,6 +52,7 @@ func (o *Outbox) startForwarders(camera string) {
 		}
 		f := &forwarder{sink: s, camera: camera, signal: make(chan struct{}, 1)}
 		f.cursor.Store(o.cursorOf(s.Name(), camera))
+		delete(o.idleCursors, f.key())
 		o.forwarders = append(o.forwarders, f)
 		o.work.Go(func() { o.forward(o.ctx, f) })
 	}
@@ -63,17 +69,42 @@ func (o *Outbox) hasForwarder(s sink.Sink, camera string) bool {
 
 // forward is the goroutine of a forwarder: it delivers what is stored, and then waits for the next message.
 func (o *Outbox) forward(ctx context.Context, f *forwarder) {
+	idle := time.NewTimer(o.opts.IdleAfter)
+	defer idle.Stop()
 	for ctx.Err() == nil {
 		m, ok := o.nextMessage(ctx, f)
 		if ok {
 			o.deliver(ctx, f, m)
 			continue
 		}
+		idle.Reset(o.opts.IdleAfter)
 		select {
 		case <-ctx.Done():
 		case <-f.signal:
+		case <-idle.C:
+			if o.endIdle(f) {
+				return
+			}
 		}
 	}
+}
+
+// endIdle removes a forwarder that has delivered everything, unless its cursor is not saved yet, and what is kept of a
+// camera without forwarders but their cursors.
+func (o *Outbox) endIdle(f *forwarder) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	at := f.cursor.Load()
+	if saved, ok := o.savedCursors[f.key()]; !ok || saved != at || at < o.lastStored[f.camera] {
+		return false
+	}
+	o.forwarders = slices.DeleteFunc(o.forwarders, func(other *forwarder) bool { return other == f })
+	o.idleCursors[f.key()] = at
+	if !slices.ContainsFunc(o.forwarders, func(other *forwarder) bool { return other.camera == f.camera }) {
+		delete(o.lastStored, f.camera)
+		delete(o.undelivered, f.camera)
+	}
+	return true
 }
 
 // nextMessage reads the message after the last acknowledged one; false if there is none, or ctx ended.

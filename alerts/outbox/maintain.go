@@ -92,6 +92,9 @@ func (o *Outbox) trim(ctx context.Context, full bool) error {
 	if err := s.Purge(ctx, jetstream.WithPurgeSequence(keep)); err != nil {
 		return err
 	}
+	o.mu.Lock()
+	o.trimmedBelow = max(o.trimmedBelow, keep)
+	o.mu.Unlock()
 	o.log.Info("the oldest alerts were deleted", "up_to", keep-1, "bytes", state.Bytes)
 	return nil
 }

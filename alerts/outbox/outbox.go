@@ -52,6 +52,9 @@ type Options struct {
 	OnDelivered func(sink string, after time.Duration)
 	// LongestPause bounds the pause before a delivery is tried again; 0 is five seconds.
 	LongestPause time.Duration
+	// IdleAfter is how long the forwarder of a camera and a sink waits for the next alert before it ends; 0 is a
+	// minute.
+	IdleAfter time.Duration
 	// SetAsideAfter is how long an alert that a sink refuses (sink.Refused) is retried before it is set aside; 0 is
 	// ten minutes.
 	SetAsideAfter time.Duration
@@ -85,12 +88,14 @@ type Outbox struct {
 	progress       broadcast.Signal // Backlog may be smaller
 	mu             sync.Mutex
 	reclaim        func(ctx context.Context, bytes int64) error
-	lastStored     map[string]uint64 // number of each camera's last message
+	lastStored     map[string]uint64 // number of the last message of each camera that has forwarders
 	openEvents     map[string]uint64 // number of the first message of each open event, by its id
 	forwarders     []*forwarder
 	undelivered    map[string]undelivered // messages that a sink may not have, by camera
 	initialCursors map[string]uint64      // each sink's cursor at the start
 	savedCursors   map[string]uint64      // the cursors as saved, by key
+	idleCursors    map[string]uint64      // of forwarders that have ended, by key
+	trimmedBelow   uint64                 // the stream has no message below this number
 
 	streamCache jetstream.Stream
 	stopping    bool
@@ -107,13 +112,14 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	o = &Outbox{
 		opts: opts, log: opts.Log, reclaim: opts.Reclaim, lastStored: map[string]uint64{},
 		openEvents:     map[string]uint64{},
-		initialCursors: map[string]uint64{}, undelivered: map[string]undelivered{},
+		initialCursors: map[string]uint64{}, undelivered: map[string]undelivered{}, idleCursors: map[string]uint64{},
 	}
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
 	}
 	o.opts.Bytes, o.opts.Reserve = orElse(opts.Bytes, DefaultBytes), orElse(opts.Reserve, DefaultReserve)
 	o.opts.LongestPause = orElse(opts.LongestPause, 5*time.Second)
+	o.opts.IdleAfter = orElse(opts.IdleAfter, time.Minute)
 	o.opts.SetAsideAfter = orElse(opts.SetAsideAfter, 10*time.Minute)
 	o.counters.sinks = newSinkCounters(opts.Sinks)
 	o.opts.Server.OnWriteError = o.storeFailure.set
@@ -177,6 +183,9 @@ func (o *Outbox) init(ctx context.Context) error {
 	for camera := range o.lastStored {
 		o.startForwarders(camera)
 	}
+	if len(o.opts.Sinks) == 0 {
+		clear(o.lastStored)
+	}
 	return nil
 }
 
@@ -207,7 +216,9 @@ func (o *Outbox) Publish(ctx context.Context, a alerts.Alert) error {
 	}
 	o.ledger.Stored(seq, a.ID, a.Seq, a.Phase == alerts.PhaseEnd, data)
 	o.mu.Lock()
-	o.lastStored[a.Camera] = max(o.lastStored[a.Camera], seq)
+	if len(o.opts.Sinks) > 0 {
+		o.lastStored[a.Camera] = max(o.lastStored[a.Camera], seq)
+	}
 	if a.Phase == alerts.PhaseEnd {
 		delete(o.openEvents, a.ID)
 	} else if _, ok := o.openEvents[a.ID]; !ok {

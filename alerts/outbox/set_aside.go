@@ -126,13 +126,17 @@ func DropAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
 	return nil
 }
 
-// dropAside deletes all revisions; a Purge of the bucket would leave a marker.
 func dropAside(ctx context.Context, js jetstream.JetStream, key string) error {
-	s, err := js.Stream(ctx, "KV_"+AsideBucket)
+	return deleteKey(ctx, js, AsideBucket, key)
+}
+
+// deleteKey deletes all revisions of a key; a Purge of the bucket would leave a marker.
+func deleteKey(ctx context.Context, js jetstream.JetStream, bucket, key string) error {
+	s, err := js.Stream(ctx, "KV_"+bucket)
 	if err != nil {
 		return err
 	}
-	return s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+AsideBucket+"."+key))
+	return s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+bucket+"."+key))
 }
 
 func putAside(ctx context.Context, kv jetstream.KeyValue, a Aside) error {

@@ -97,9 +97,12 @@ func (o *Outbox) recreateStream(ctx context.Context) error {
 	last := s.CachedInfo().State.LastSeq
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for camera, at := range o.lastStored {
-		o.lastStored[camera] = min(at, last)
+	for _, numbers := range []map[string]uint64{o.lastStored, o.idleCursors, o.initialCursors} {
+		for key, at := range numbers {
+			numbers[key] = min(at, last)
+		}
 	}
+	o.trimmedBelow = min(o.trimmedBelow, last+1)
 	for id, first := range o.openEvents {
 		o.openEvents[id] = min(first, last+1)
 	}
