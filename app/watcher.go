@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -11,6 +13,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"vigil/internal/errcode"
 )
 
 const (
@@ -26,6 +30,7 @@ type watcher struct {
 	notify *fsnotify.Watcher // nil if this machine has none left
 	files  []string          // what is watched, by the paths that their users gave
 	paths  map[string]bool   // trail of the files: what matters in the folders
+	warned map[string]bool   // folders that exist and cannot be watched, as logged
 }
 
 // newWatcher returns a watcher that watches nothing yet. With an error it never reports a change.
@@ -67,12 +72,28 @@ func (w *watcher) arm() (more bool) {
 			continue
 		}
 		if err := w.notify.Add(folder); err != nil {
-			w.log.Debug("a folder is not watched", "folder", folder, "error", err)
+			w.logUnwatched(folder, err)
 			continue
 		}
+		delete(w.warned, folder)
 		more = true
 	}
 	return more
+}
+
+// logUnwatched logs that a folder cannot be watched, once: this machine may have no watches left. A missing one is
+// looked for again and again.
+func (w *watcher) logUnwatched(folder string, err error) {
+	if errors.Is(err, fs.ErrNotExist) || w.warned[folder] {
+		w.log.Debug("a folder is not watched", "folder", folder, "error", err)
+		return
+	}
+	if w.warned == nil {
+		w.warned = map[string]bool{}
+	}
+	w.warned[folder] = true
+	w.log.Warn("changes of the files in a folder are not noticed; SIGHUP takes them up", "folder", folder,
+		"error", err, errcode.Key, errcode.ConfigReload)
 }
 
 // watchEvent is what next has waited for.
@@ -109,7 +130,7 @@ func (w *watcher) next(ctx context.Context, ask <-chan os.Signal, edited <-chan 
 				settled = time.After(settleTime)
 			}
 		case e := <-events:
-			if w.paths[filepath.Clean(e.Name)] && e.Op != fsnotify.Chmod {
+			if w.paths[filepath.Clean(e.Name)] { // also a change of rights, which may make it readable
 				settled = time.After(settleTime)
 			}
 		case err := <-errs:

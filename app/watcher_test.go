@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,6 +72,18 @@ func TestWatcher(t *testing.T) {
 			link(t, "..data/vigil.yaml", dir+"/vigil.yaml")
 		}, func(t *testing.T, dir string) { link(t, "..2", dir+"/..data") }, false},
 		{
+			"made readable", func(t *testing.T, dir string) {
+				write(t, dir+"/vigil.yaml", "a")
+				if err := os.Chmod(dir+"/vigil.yaml", 0); err != nil {
+					t.Fatal(err)
+				}
+			}, func(t *testing.T, dir string) {
+				if err := os.Chmod(dir+"/vigil.yaml", 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}, false,
+		},
+		{
 			"another file", func(t *testing.T, dir string) { write(t, dir+"/vigil.yaml", "a") },
 			func(t *testing.T, dir string) { write(t, dir+"/vigil.log", "b") }, true,
 		},
@@ -98,5 +113,20 @@ func TestWatcher(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestUnwatchedFolderIsLogged checks that a machine without watches is a warning, once for a folder, and a missing
+// folder none.
+func TestUnwatchedFolderIsLogged(t *testing.T) {
+	var log alerttest.Log
+	w := &watcher{log: slog.New(slog.NewTextHandler(&log, nil))}
+	for _, folder := range []string{"/a", "/a", "/b"} {
+		w.logUnwatched(folder, fmt.Errorf("%q: %w", folder, syscall.ENOSPC))
+		w.logUnwatched("/missing", syscall.ENOENT)
+	}
+	if log.Count("level=WARN") != 2 || log.Count("code=config.reload") != 2 ||
+		strings.Contains(log.String(), "missing") {
+		t.Errorf("logged is\n%s", log.String())
 	}
 }

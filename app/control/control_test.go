@@ -12,7 +12,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -396,5 +398,52 @@ func TestPrint(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())
 		}
+	}
+}
+
+// Close returns after the handlers, also one that goes on when its context has ended.
+func TestCloseWaitsForHandlers(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Listen(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, release := make(chan struct{}), make(chan struct{})
+	var finished atomic.Bool
+	started := make(chan struct{})
+	s := Serve(l, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(started)
+		<-r.Context().Done()
+		close(ended)
+		<-release
+		finished.Store(true)
+	}), slog.New(slog.DiscardHandler))
+	asked := make(chan error, 1)
+	go func() {
+		c, err := NewClient(dir)
+		if err == nil {
+			_, err = c.Status(t.Context())
+		}
+		asked <- err
+	}()
+	<-started
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	<-ended
+	for range 10_000 { // gives a Close that does not wait the time to return
+		runtime.Gosched()
+	}
+	select {
+	case <-closed:
+		t.Error("it did not wait")
+		close(release)
+	default:
+		close(release)
+		if <-closed; !finished.Load() {
+			t.Error("the handler has not finished")
+		}
+	}
+	if <-asked == nil {
+		t.Error("the request was answered")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -117,16 +118,38 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 type Server struct {
 	http *http.Server
 	done chan struct{}
+
+	mu       sync.Mutex
+	closed   bool
+	requests sync.WaitGroup // added to while closed is false
+}
+
+// start registers a request; it returns false after Close.
+func (s *Server) start() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.requests.Add(1)
+	return true
 }
 
 // Serve serves a handler until Close.
 func Serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
-	s := &Server{
-		http: &http.Server{
-			Handler: h, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: readTimeout,
-			MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		},
-		done: make(chan struct{}),
+	s := &Server{done: make(chan struct{})}
+	counted := func(w http.ResponseWriter, r *http.Request) {
+		if !s.start() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		defer s.requests.Done()
+		h.ServeHTTP(w, r)
+	}
+	s.http = &http.Server{
+		Handler: http.HandlerFunc(counted), ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout:    readTimeout,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go func() {
 		defer close(s.done)
@@ -137,7 +160,8 @@ func Serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	return s
 }
 
-// Close stops listening, removes the socket and waits briefly for requests in progress.
+// Close stops listening, removes the socket and waits briefly for requests in progress. Then it ends their contexts,
+// and returns when the handler has returned from all of them.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
@@ -146,5 +170,9 @@ func (s *Server) Close() error {
 		err = s.http.Close()
 	}
 	<-s.done
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.requests.Wait()
 	return err
 }

@@ -66,7 +66,8 @@ func (s Status) Print(w io.Writer) error {
 func (c Config) print(w io.Writer) {
 	fmt.Fprintf(w, "configuration %s of %s\n", terminal.Printable(c.File), localTime(&c.InForce))
 	if c.Error != "" {
-		fmt.Fprintf(w, "  the file of %s is NOT in force, the earlier configuration goes on:\n", localTime(c.LastReload))
+		fmt.Fprintf(w, "  the file of %s is NOT in force, the earlier configuration goes on:\n",
+			localTime(c.LastReload))
 		for line := range strings.Lines(c.Error) {
 			fmt.Fprintf(w, "  %s\n", terminal.Escape(strings.TrimRight(line, "\n")))
 		}
