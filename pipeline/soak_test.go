@@ -67,18 +67,7 @@ func TestSoak(t *testing.T) {
 	if !inOwnProcess(t) {
 		return
 	}
-	length, seed := soakTime, rand.Uint64()
-	if v := os.Getenv("VIGIL_SOAK"); v != "" {
-		d, err := time.ParseDuration(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		length = d
-	}
-	if v, err := strconv.ParseUint(os.Getenv("VIGIL_SEED"), 10, 64); err == nil {
-		seed = v
-	}
-	t.Logf("for %v, seed %d", length, seed)
+	length, seed := soakSettings(t)
 	server := rtsptest.Start(t, rtsptest.Options{})
 	const cameras = 8
 	var proxies []*faultproxy.Proxy
