@@ -146,7 +146,7 @@ func (s *system) plan(ctx context.Context, file config.Config, named []config.Ca
 			return !slices.Contains(now.named, c.Name)
 		})
 	}
-	p := prepareCameras(ctx, cfg, s.unchangedModels(now.digests), true)
+	p := prepareCameras(ctx, cfg, s.file, s.unchangedModels(now.digests), true)
 	for i := range p.cameras {
 		if err := p.cameras[i].Check(); err != nil {
 			p.add("cameras", cameraError{p.cameras[i].Name, "calibration", err})

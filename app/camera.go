@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
+	"regexp"
 	"strings"
 	"time"
 
@@ -54,15 +54,16 @@ const noClipsAfter = 3
 // NewCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a UsageError,
 // a file that is missing or damaged is not.
 func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
-	cam, unfit, err := newCamera(c, loaded)
+	cam, unfit, err := newCamera(c, "", loaded)
 	if unfit != nil {
 		err = cameraError{c.Name, "calibration", Usage(unfit)}
 	}
 	return cam, err
 }
 
-// newCamera is NewCamera; unfit says why the calibration was not made for the camera's settings.
-func newCamera(c config.Camera, loaded Models) (cam pipeline.Camera, unfit, err error) {
+// newCamera is NewCamera for a camera of a configuration file; unfit says why the calibration was not made for the
+// camera's settings.
+func newCamera(c config.Camera, file string, loaded Models) (cam pipeline.Camera, unfit, err error) {
 	var wrong []error
 	add := func(key string, err error) {
 		if err != nil {
@@ -104,6 +105,7 @@ func newCamera(c config.Camera, loaded Models) (cam pipeline.Camera, unfit, err 
 	case c.Calibration != "":
 		unfit = cal.CheckSettings(cam.CalibrationKey())
 		cam.Threshold = pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}
+		cam.Recalibrate = "make a new one, and name it in the key calibration: " + calibrateCommand(c, file)
 	case c.Threshold != nil:
 		cam.Threshold = pipeline.Threshold{Lo: c.Threshold.Lo, Theta: c.Threshold.Theta}
 	}
@@ -111,15 +113,60 @@ func newCamera(c config.Camera, loaded Models) (cam pipeline.Camera, unfit, err 
 }
 
 // howToCalibrate says why a camera's calibration does not fit, with the command that mends it.
-func howToCalibrate(unfit error, c config.Camera) string {
-	command := "vigil calibrate " + c.Name
-	if c.Source.Live() {
-		command += " --for 5h"
+func howToCalibrate(unfit error, cam pipeline.Camera) string {
+	return strings.TrimSuffix(unfit.Error(), "make a new one with 'vigil calibrate'") + cam.Recalibrate
+}
+
+// calibrateCommand returns the command that calibrates a camera of a configuration file again, for a shell in any
+// folder. It writes a file that is not there yet: the old calibration is for going back.
+func calibrateCommand(c config.Camera, file string) string {
+	words := []string{"vigil", "calibrate", c.Name}
+	if file != "" {
+		words = append(words, "-c", absolute(file))
 	}
-	ending := filepath.Ext(c.Calibration)
-	other := strings.TrimSuffix(c.Calibration, ending) + "-new" + ending // the old one is for going back
-	return strings.TrimSuffix(unfit.Error(), "'vigil calibrate'") +
-		fmt.Sprintf("'%s -o %s', and name that file in the key calibration", command, strconv.Quote(other))
+	if c.Source.Live() {
+		words = append(words, "--for", "5h")
+	}
+	words = append(words, "-o", unused(absolute(c.Calibration)))
+	for i, w := range words {
+		words[i] = shellQuoted(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// absolute returns the absolute form of a path, or the path if there is none.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+var numbered = regexp.MustCompile(`-\d+$`)
+
+// unused returns a path beside another that no file has: gate-2.json for gate.json.
+func unused(path string) string {
+	ending := filepath.Ext(path)
+	stem := numbered.ReplaceAllString(strings.TrimSuffix(path, ending), "")
+	for n := 2; ; n++ {
+		other := fmt.Sprintf("%s-%d%s", stem, n, ending)
+		if _, err := os.Lstat(other); other != path && errors.Is(err, os.ErrNotExist) || n == maxUnused {
+			return other
+		}
+	}
+}
+
+// maxUnused bounds the search for a free name.
+const maxUnused = 1000
+
+var plainWord = regexp.MustCompile(`^[\w./:@%+=,-]+$`)
+
+// shellQuoted returns a word as a POSIX shell reads it.
+func shellQuoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // FrameRate is how many frames a second of a camera the model sees, 0 for every frame: those of the settings, else of

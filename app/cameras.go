@@ -175,7 +175,7 @@ func (s *system) edit(ctx context.Context, all map[string]made, changed []string
 		}
 		alone := cfg
 		alone.Cameras = []config.Camera{c}
-		one := prepareCameras(ctx, alone, loaded, true)
+		one := prepareCameras(ctx, alone, s.file, loaded, true)
 		for i := range one.cameras {
 			if err := one.cameras[i].Check(); err != nil {
 				one.add("cameras", cameraError{c.Name, "calibration", err})

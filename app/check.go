@@ -50,7 +50,7 @@ func showsPicture(ctx context.Context, cam pipeline.Camera) (err error) {
 		return fmt.Errorf("source: %w", err)
 	}
 	if err := fitsSource(cam, pictures.Info()); err != nil {
-		return fmt.Errorf("calibration: %w", err)
+		return fmt.Errorf("calibration: %w", errcode.CalibrationMismatch.Wrap(errors.New(howToCalibrate(err, cam))))
 	}
 	return nil
 }
@@ -129,9 +129,10 @@ type CheckOptions struct {
 	Connect bool // also open each live camera
 }
 
-// Check finds what Run would refuse in a configuration file, by the same functions, and which servers would not
-// accept an alert. It returns the number of cameras. An error of the file, of what it names or of this machine
-// is a UsageError; a server or a camera that does not answer is not.
+// Check finds what Run would refuse in a configuration file, by the same functions, which cameras would have no alerts
+// because of their calibration, and which servers would not accept an alert. It returns the number of cameras. An
+// error of the file, of what it names or of this machine is a UsageError; a server or a camera that does not answer is
+// not.
 func Check(ctx context.Context, path string, o CheckOptions) (cameras int, err error) {
 	file, err := config.Open(path)
 	if err != nil {
@@ -139,7 +140,7 @@ func Check(ctx context.Context, path string, o CheckOptions) (cameras int, err e
 		return 0, Usage(file.Join(err, problemsOf(file.CheckFiles())...))
 	}
 	cfg := file.Config
-	p := PrepareCameras(ctx, cfg)
+	p := PrepareCameras(ctx, cfg, path)
 	p.PrepareSinks(cfg, slog.New(slog.DiscardHandler), o.Offline)
 	if ctx.Err() != nil {
 		return 0, ctx.Err()

@@ -12,6 +12,7 @@ import (
 	"vigil/alerts/instance"
 	"vigil/capture"
 	"vigil/config"
+	"vigil/internal/errcode"
 	"vigil/model"
 	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
@@ -26,8 +27,9 @@ type problem struct {
 	later bool
 }
 
-// Preparation is everything before the start that Run and Check share, so that Check finds whatever Run would
-// refuse.
+// Preparation is everything before the start that Run and Check share, so that Check finds whatever Run would refuse.
+// A calibration that was made for other settings is an error for Check alone: Run starts, and holds the camera's
+// alerts.
 type Preparation struct {
 	cameras  []pipeline.Camera // those that are in order
 	configs  []config.Camera   // theirs
@@ -79,28 +81,32 @@ func (p *Preparation) add(key string, err error) {
 	}
 }
 
-// PrepareCameras reads the cameras' files and opens the recordings. A live camera may become available later.
-func PrepareCameras(ctx context.Context, cfg config.Config) *Preparation {
-	return prepareCameras(ctx, cfg, Models{}, false)
+// PrepareCameras reads the files of a configuration file's cameras and opens the recordings. A live camera may become
+// available later.
+func PrepareCameras(ctx context.Context, cfg config.Config, file string) *Preparation {
+	return prepareCameras(ctx, cfg, file, Models{}, false)
 }
 
-// prepareCameras is PrepareCameras with models that are loaded already. With uncalibrated a calibration that was made
-// for other settings is no problem: the camera is not calibrated.
-func prepareCameras(ctx context.Context, cfg config.Config, loaded Models, uncalibrated bool) *Preparation {
+// prepareCameras is PrepareCameras of a configuration file with models that are loaded already. With uncalibrated a
+// calibration that was made for other settings is no problem: the camera is not calibrated.
+func prepareCameras(ctx context.Context, cfg config.Config, file string, loaded Models,
+	uncalibrated bool,
+) *Preparation {
 	p := &Preparation{}
 	if len(cfg.Cameras) == 0 {
 		p.add("cameras", Usage(errors.New("cameras: none is configured; each must have a name and a source")))
 	}
 	for i, c := range cfg.Cameras {
 		at := fmt.Sprintf("cameras[%d]", i)
-		cam, unfit, err := newCamera(c, loaded)
+		cam, unfit, err := newCamera(c, file, loaded)
 		if err == nil && unfit == nil && cam.Live {
 			unfit = fitsRate(cam)
 		}
 		if unfit != nil && uncalibrated {
-			cam.Uncalibrated = howToCalibrate(unfit, c)
+			cam.Uncalibrated = howToCalibrate(unfit, cam)
 		} else if unfit != nil {
-			err = cameraError{c.Name, "calibration", Usage(unfit)}
+			err = cameraError{c.Name, "calibration", Usage(errcode.CalibrationMismatch.Wrap(fmt.Errorf(
+				"%s (vigil run starts with it, and holds this camera's alerts)", howToCalibrate(unfit, cam))))}
 		}
 		for _, one := range parts(err) {
 			key := at

@@ -260,7 +260,7 @@ func TestReload(t *testing.T) {
 		}
 		r.until("c8 is "+string(c.want), func() bool { return r.stats()["c8"].State == c.want })
 	}
-	if !strings.Contains(r.log.String(), "make a new one with 'vigil calibrate c8 -o ") {
+	if !strings.Contains(r.log.String(), "make a new one, and name it in the key calibration: vigil calibrate c8 -c ") {
 		t.Errorf("the log does not say how to calibrate c8:\n%s", r.log.String())
 	}
 	// Files that the configuration names are taken up by themselves.
@@ -317,14 +317,17 @@ func TestRateBelowCalibration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := prepareCameras(t.Context(), cfg, Models{}, true)
+		p := prepareCameras(t.Context(), cfg, r.path("vigil.yaml"), Models{}, true)
 		if err := p.Err(); err != nil {
 			t.Fatal(err)
 		}
-		got, checked := p.cameras[0].Uncalibrated, PrepareCameras(t.Context(), cfg).Err()
+		got, checked := p.cameras[0].Uncalibrated, PrepareCameras(t.Context(), cfg, r.path("vigil.yaml")).Err()
 		if want == "" && (got != "" || checked != nil) || !strings.Contains(got, want) ||
-			want != "" && (!strings.Contains(got, "vigil calibrate c0 --for 5h -o ") ||
-				checked == nil || !strings.Contains(checked.Error(), want)) {
+			want != "" && (!strings.Contains(got, fmt.Sprintf("vigil calibrate c0 -c %s --for 5h -o %s",
+				r.path("vigil.yaml"), r.path("c0-2.json"))) ||
+				checked == nil || !strings.Contains(checked.Error(), want) ||
+				!strings.Contains(checked.Error(), got) ||
+				!strings.Contains(checked.Error(), "vigil run starts with it")) {
 			t.Errorf("at %s: %q, %v", fps, got, checked)
 		}
 	}

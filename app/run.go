@@ -57,7 +57,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	}
 	found := inForceOf(cfg, named)
 	// A calibration that does not fit costs one camera its alerts, as it does while vigil runs, not all of them.
-	p := prepareCameras(ctx, watched, Models{}, true)
+	p := prepareCameras(ctx, watched, o.File, Models{}, true)
 	p.PrepareSinks(cfg, log, false)
 	if err := p.Err(); err != nil {
 		if ctx.Err() != nil {

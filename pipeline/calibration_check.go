@@ -22,12 +22,61 @@ const (
 	mismatchInterval = time.Minute
 )
 
+// setCalibration derives from the camera's calibration what is checked of the source, and what of it is shown. The
+// source, if it is open, stays the same.
+func (r *reader) setCalibration() {
+	before := r.fit
+	r.fit = nil
+	if cal := r.Threshold.Calibration; cal != nil && r.Uncalibrated == "" {
+		r.fit = &fit{key: cal.Key, live: r.Live}
+		if before != nil {
+			r.fit.meter = before.meter
+		}
+		if info := r.stats.info.Load(); info != nil {
+			r.expectRate(info.FPS)
+		}
+	} else {
+		r.health.setNote(alerts.StateSizeMismatch, "")
+		r.health.setNote(alerts.StateRateMismatch, "")
+	}
+	r.health.setNote(alerts.StateUncalibrated, r.Uncalibrated)
+	r.health.setRemark(r.remark())
+}
+
+// expectRate holds the alerts of a live camera for which another rate is configured than for its calibration, until its
+// rate is known: so many frames a second it declares.
+func (r *reader) expectRate(declared float64) {
+	calibrated := 0.0 // every frame
+	if rate := r.Threshold.Calibration.Rate; rate != nil {
+		calibrated = *rate
+	}
+	if !r.Live || r.FPS == calibrated {
+		return
+	}
+	rate := declared
+	if r.FPS > 0 && (declared <= 0 || r.FPS < declared) {
+		rate = r.FPS
+	}
+	if r.fit.expect(rate) {
+		r.health.setNote(alerts.StateRateMismatch, r.mismatch(r.fit.wrongRate))
+	}
+}
+
+// mismatch returns the detail of a mismatch with what mends it; "" for none.
+func (r *reader) mismatch(why string) string {
+	if why == "" || r.Recalibrate == "" {
+		return why
+	}
+	return why + "; " + r.Recalibrate
+}
+
 // fit tracks whether a camera's calibration fits its source.
 type fit struct {
 	key     calibrate.Key
 	live    bool
 	meter   rateMeter
 	checked bool          // the rate was checked since the source was opened
+	known   bool          // the rate was checked at all
 	next    time.Duration // the meter's total at the next check
 	warned  float64       // rate of the last warning
 	rate    float64       // rate that does not fit; 0 for none
@@ -50,6 +99,17 @@ func (f *fit) size(width, height int) {
 // difference returns the difference of two rates, as a share of the calibration's.
 func (f *fit) difference(a, b float64) float64 { return math.Abs(a-b) / f.key.FPS }
 
+// expect sets the rate that is to be expected until it is measured; it reports whether that does not fit.
+func (f *fit) expect(rate float64) bool {
+	if _, measured := f.meter.rate(evenSpan); measured || f.known || rate <= 0 ||
+		f.difference(rate, f.key.FPS) <= calibrate.RateTolerance {
+		return false
+	}
+	f.rate = rate
+	f.wrongRate = fmt.Sprintf("frame rate is %.4g, calibrated for %.4g", rate, f.key.FPS)
+	return true
+}
+
 // checkRate checks the rate if it is known and a check is due; done means that a recording is over, so that no more
 // will be known. It returns a rate that fits but is worth a warning; 0 for none.
 func (f *fit) checkRate(done bool) (warn float64) {
@@ -61,7 +121,7 @@ func (f *fit) checkRate(done bool) (warn float64) {
 	if !known && !(done && rate > 0) || f.checked && f.meter.total < f.next && !done {
 		return 0
 	}
-	f.checked, f.next = true, f.meter.total+rateInterval
+	f.checked, f.known, f.next = true, true, f.meter.total+rateInterval
 	off := f.difference(rate, f.key.FPS)
 	if off > calibrate.RateTolerance {
 		f.next = f.meter.total + mismatchInterval
@@ -120,7 +180,7 @@ func (r *reader) checkFit(done bool) error {
 		}
 		return r.Threshold.Calibration.MismatchError(why)
 	}
-	r.health.setNote(alerts.StateSizeMismatch, f.wrongSize)
-	r.health.setNote(alerts.StateRateMismatch, f.wrongRate)
+	r.health.setNote(alerts.StateSizeMismatch, r.mismatch(f.wrongSize))
+	r.health.setNote(alerts.StateRateMismatch, r.mismatch(f.wrongRate))
 	return nil
 }

@@ -43,6 +43,9 @@ type Camera struct {
 	// Uncalibrated says why Threshold.Calibration was not made for the camera's settings, and what mends that: its
 	// clips are scored, and events that would start are only counted. It is "" for one that fits.
 	Uncalibrated string
+	// Recalibrate is how to make a calibration that fits, as a command for people. It is added to the detail of a size
+	// or a rate that does not fit; "" adds nothing.
+	Recalibrate string
 	// Sensitivity is the calibration whose SensitivityMaps weight the picture; nil uses the Threshold's.
 	Sensitivity *calibrate.Calibration
 	// Adaptive, if set, adapts the thresholds of Threshold.Calibration while no event is open, and OnAdapted is called

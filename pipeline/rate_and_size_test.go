@@ -28,14 +28,15 @@ func TestRateAndSizeChangeAtNight(t *testing.T) {
 			ID: "x", Key: key,
 			Lo: 1, Theta: 2,
 		}}
+		c.Recalibrate = "calibrate it"
 	}, server.URL())
 	s := st.cameras[0]
 	s.waitForPictures(t)
 	for _, c := range []struct {
 		size, rate, state, detail string
 	}{
-		{small, "12", "rate_mismatch", "frame rate is 12, calibrated for 25"},
-		{large, "25", "size_mismatch", "picture size is 320x240, calibrated for 160x120"},
+		{small, "12", "rate_mismatch", "frame rate is 12, calibrated for 25; calibrate it"},
+		{large, "25", "size_mismatch", "picture size is 320x240, calibrated for 160x120; calibrate it"},
 		{small, "25", "live", ""},
 	} {
 		mark := s.mark()

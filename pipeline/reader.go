@@ -60,11 +60,7 @@ func newReader(c Camera, box *mailbox, log *slog.Logger, publish *thread.Queue) 
 		Camera: c, slot: newSlot(clipBytes(&c)), box: box, log: log, trust: checked,
 		health: &health{camera: c.Name, log: log, publish: publish},
 	}
-	r.health.remark, r.health.remarkCode = c.remark()
-	if cal := c.Threshold.Calibration; cal != nil && c.Uncalibrated == "" {
-		r.fit = &fit{key: cal.Key, live: c.Live}
-	}
-	r.health.setNote(alerts.StateUncalibrated, c.Uncalibrated)
+	r.setCalibration()
 	return r, nil
 }
 
@@ -181,6 +177,7 @@ func (r *reader) readUntilClosed(ctx context.Context) (err error) {
 	r.mu.Lock()
 	if r.fit != nil {
 		r.fit.reopened()
+		r.expectRate(info.FPS)
 	}
 	r.mu.Unlock()
 	defer r.storeRates(window)

@@ -294,6 +294,42 @@ func TestCalibrationMismatch(t *testing.T) {
 	}
 }
 
+// TestConfiguredRate checks that a live camera for which another rate is configured than for its calibration raises no
+// alerts before its rate is known, unless it declares one that fits.
+func TestConfiguredRate(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		fps          float64 // of the source
+		asked        float64
+		rate         *float64 // that the calibration was made with
+		states, life string
+	}{
+		{"as calibrated", 10, 10, new(10.0), "connecting live stopped", "start end:stopped"},
+		{"more, and the source has more", 25, 25, new(10.0), "connecting rate_mismatch stopped", ""},
+		{"every frame, and the source has more", 25, 0, new(10.0), "connecting rate_mismatch stopped", ""},
+		{"more, and the source has no more", 10, 25, new(10.0), "connecting live stopped", "start end:stopped"},
+		{"the source has changed", 25, 0, nil, "connecting live rate_mismatch stopped", "start end:mismatch"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := runScript(t, 10, func(cam *Camera) {
+				cam.FPS, cam.Recalibrate = c.asked, "calibrate it"
+				cam.Threshold.Calibration.Rate = c.rate
+			}, scriptStep{lasts: minute, fps: c.fps, grey: brightGrey})
+			if got.states != c.states || got.phases != c.life {
+				t.Errorf("states %q\n want  %q\nphases %q, want %q", got.states, c.states, got.phases, c.life)
+			}
+			if (c.life == "") != (got.stats.Held > 0) && c.rate != nil {
+				t.Errorf("%d alerts were held", got.stats.Held)
+			}
+			if d, want := got.detail[alerts.StateRateMismatch],
+				"frame rate is 25, calibrated for 10; calibrate it"; d != "" &&
+				d != want {
+				t.Errorf("because %q, want %q", d, want)
+			}
+		})
+	}
+}
+
 // TestNoClipsState checks that a camera that delivers pictures but never sixteen in a row is not live, and says why.
 func TestNoClipsState(t *testing.T) {
 	got := runScript(t, 10, func(c *Camera) { c.PartialClips = false },

@@ -19,7 +19,7 @@ type update struct {
 }
 
 // Update gives the camera of that name the settings of c that change between two clips: Threshold, Uncalibrated,
-// Sensitivity, Adaptive, OnAdapted, Background, AlwaysTrusted, Zones, Detector, Armed and Suspended; the rest of c is
+// Recalibrate, Sensitivity, Adaptive, OnAdapted, Background, AlwaysTrusted, Zones, Detector, Armed and Suspended; the rest of c is
 // ignored. An open event ends as EndReconfigured if the threshold, the calibration or the detector are different, and
 // is found again if what it shows is one by the new settings as well. With other zones or armed hours it goes on. It
 // returns once the settings are in force and the old ones are not used any more; with an error nothing has changed.
@@ -67,7 +67,7 @@ func (c *Camera) Check() error {
 
 // takeSettings sets what Engine.Update changes.
 func (c *Camera) takeSettings(from *Camera) {
-	c.Threshold, c.Uncalibrated = from.Threshold, from.Uncalibrated
+	c.Threshold, c.Uncalibrated, c.Recalibrate = from.Threshold, from.Uncalibrated, from.Recalibrate
 	c.Sensitivity, c.Background = from.Sensitivity, from.Background
 	c.Adaptive, c.OnAdapted, c.AlwaysTrusted = from.Adaptive, from.OnAdapted, from.AlwaysTrusted
 	c.Zones, c.Detector, c.Armed, c.Suspended = from.Zones, from.Detector, from.Armed, from.Suspended
@@ -103,19 +103,7 @@ func (r *reader) configure(u *update, checked *trust) {
 		r.health.setNote(alerts.StateSnoozed, "")
 		r.health.setNote(alerts.StateDetectionOff, "")
 	}
-	before := r.fit
-	r.fit = nil
-	if cal := r.Threshold.Calibration; cal != nil && r.Uncalibrated == "" {
-		r.fit = &fit{key: cal.Key, live: r.Live}
-		if before != nil {
-			r.fit.meter = before.meter // of the source, which is the same
-		}
-	} else {
-		r.health.setNote(alerts.StateSizeMismatch, "")
-		r.health.setNote(alerts.StateRateMismatch, "")
-	}
-	r.health.setNote(alerts.StateUncalibrated, r.Uncalibrated)
-	r.health.setRemark(r.remark())
+	r.setCalibration()
 }
 
 // update gives the scheduler its part.

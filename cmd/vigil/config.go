@@ -26,12 +26,15 @@ func configCheckCommand() *cobra.Command {
 	var o app.CheckOptions
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Find what 'vigil run' would refuse, and which servers would not accept an alert",
+		Short: "Find what 'vigil run' would refuse, and what would get no alerts",
 		Long: "Reports everything that is wrong with the configuration file and the files it names (weights, " +
 			"calibrations, certificates, recordings),\n" +
 			"whether data_dir and the ports of the server inside vigil are free, and whether the NATS server, the " +
 			"MQTT broker and the webhook would\n" +
-			"accept an alert; no alert is sent. With --connect each live camera must send a picture as well. With " +
+			"accept an alert; no alert is sent. A calibration that was made for other settings is an error too, " +
+			"although " +
+			"'vigil run' starts with it\nand holds that camera's alerts. With --connect each live camera must send a " +
+			"picture as well. With " +
 			"--offline no server is contacted, and\n" +
 			"vigil may be running.\n\n" +
 			"Exit codes: 2 for an error in the file, in what it names or on this machine, 1 for a server or a " +
