@@ -126,11 +126,12 @@ func TestManyReloads(t *testing.T) {
 		now.files > before.files+4 || now.workers != 1 {
 		t.Error("reloads leave something behind")
 	}
-	for _, name := range []string{"c1", "c2"} {
-		// A clip may be skipped where the machine is slow, a frame may not be lost.
-		if s := r.stats()[name]; s.Openings != 1 || s.Missing+s.DecodeErrors+s.Failures+s.Dropped != 0 ||
-			name == "c1" && s.Gaps+s.Lost != 0 {
-			t.Errorf("%+v", s)
-		}
+	// A clip of a recording may be skipped where the machine is slow, a frame may not be lost. The process of a live
+	// camera leaves out frames if this one does not read them for seconds, but is never opened again.
+	if s := r.stats()["c1"]; s.Openings != 1 || s.Missing+s.Gaps+s.Lost+s.Dropped != 0 {
+		t.Errorf("%+v", s)
+	}
+	if s := r.stats()["c2"]; s.Openings != 1 || s.DecodeErrors+s.Failures+s.Dropped != 0 {
+		t.Errorf("%+v", s)
 	}
 }

@@ -96,6 +96,21 @@ func TestHangup(t *testing.T) {
 		})
 	}
 	remark(health.ConfigNotInForce, "file")
+	// Nor does what is refused because of it show a password.
+	if err := os.WriteFile(file,
+		fmt.Appendf(nil, "model: %s\ndata_dir: data\nnats: {url: \"nats://joe:XYZZY@host:99999\"}\n"+
+			"mqtt: {url: \"tcp://joe:XYZZY@host:99999/x\"}\nwebhook: {url: \"ftp://joe:XYZZY@host/XYZZY\"}\ncameras:\n"+
+			"  - {name: gate, source: \"rtsp://viewer:XYZZY@camera:99999/x?token=XYZZY\"}\n", weights),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	send(t, cmd.Process, syscall.SIGHUP)
+	logged("cameras[0].source: the URL's port", 1)
+	alerttest.Eventually(alerttest.Within(t), t, "a status with the new error", func() bool {
+		return strings.Contains(mustRunVigil(t, "status", "-c", file), "4 problems") ||
+			strings.Contains(mustRunVigil(t, "status", "-c", file), "cameras[0].source")
+	})
+	status("NOT in force")
 	write("XYZZY2", "gate", "street")
 	logged("a new configuration is in force", 1)
 	for _, want := range []string{
