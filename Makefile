@@ -58,7 +58,7 @@ test-long: setup-tests
 	VIGIL_DAMAGE_ROUNDS=1000 $(TEST) -timeout 3h -run '^TestKilledAndDamaged$$' ./alerts/damage
 	VIGIL_LONG=1 $(TEST) -timeout 1h -run '^$$' -fuzz '^FuzzStore$$' -fuzztime 10m ./alerts/damage
 
-## soak: eight cameras and random faults, cameras that come and go, then twice and four times the cameras that fit; DURATION=10m SEED=1
+## soak: eight cameras and random faults, cameras that come and go, then overload; DURATION=10m SEED=1
 soak: setup-tests build
 	VIGIL_SOAK=$(or $(DURATION),10m) VIGIL_SEED=$(SEED) CI=true \
 		go test $(COUNT) ./pipeline -run '^TestSoak' -v -count=1 -timeout 0
