@@ -276,6 +276,7 @@ func (r *reader) push(ctx context.Context, window *preprocess.Window, pic video.
 		r.stats.dropped.Add(1)
 		return err
 	}
+	c.Doubt = r.trust != nil && r.trust.doubt
 	r.cuboid = nil
 	if !r.Lossless {
 		r.box.put(r.slot, c, held)

@@ -166,6 +166,7 @@ func (s *scheduler) score() {
 		c.resetUnscorable()
 		clip := c.clip(p.cuboid, &scores[i])
 		clip.Held, clip.Queue, clip.Score = p.held, p.waited, took
+		clip.Doubt = p.cuboid.Doubt
 		clip.Capture = max(0, p.put.Sub(p.cuboid.Arrival[video.CuboidFrames-1]))
 		s.handleClip(c, clip)
 	}

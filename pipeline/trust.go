@@ -21,6 +21,7 @@ type trust struct {
 	generation    int
 	from          time.Duration // pictures of the opening before this are not checked
 	reason        tamper.Reason // that the scheduler knows
+	doubt         bool          // the view may be lost
 	recent        [recentMoments]detect.Moment
 	count         int // of recent, in all
 }
@@ -82,6 +83,7 @@ func (r *reader) checkTrust(pic *video.Picture, at time.Duration, gap bool) {
 			t.from += settling
 		}
 		t.monitor.Restart()
+		t.doubt = false
 		r.health.setNote(alerts.StateUntrusted, "")
 	}
 	if pic.Width != t.width || pic.Height != t.height || at < t.from {
@@ -89,6 +91,7 @@ func (r *reader) checkTrust(pic *video.Picture, at time.Duration, gap bool) {
 	}
 	t.remember(detect.Moment{Frame: pic.Seq, PTS: at, Wall: pic.Arrival})
 	v := t.monitor.Push(pic.Gray, at, gap)
+	t.doubt = v.Doubt
 	reason := tamper.None
 	if v.State == tamper.Untrusted {
 		reason = v.Reason

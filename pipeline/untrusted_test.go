@@ -26,6 +26,7 @@ const placeSide = 64
 // place is a stream of a drawn place, ten noisy frames a second; effect changes the frame at a second of the opening.
 type place struct {
 	effect     func(frame []byte, second float64)
+	frozen     float64 // second from which on the picture is the same; 0 for never
 	frames     int
 	err        error
 	live       bool
@@ -34,6 +35,7 @@ type place struct {
 
 	at   int
 	base []byte
+	last []byte
 	rand *rand.Rand
 }
 
@@ -76,6 +78,10 @@ func (p *place) Read(ctx context.Context, f *video.Frame) error {
 	for i, v := range pix {
 		pix[i] = byte(max(0, min(255, float64(v)+1.5*p.rand.NormFloat64()+0.5)))
 	}
+	if p.frozen > 0 && float64(p.at)/10 > p.frozen {
+		pix = p.last
+	}
+	p.last = pix
 	*f = video.Frame{
 		Seq: p.firstSeq + uint64(p.at), PTS: time.Duration(p.at) * 100 * time.Millisecond, Arrival: time.Now(),
 		Generation: p.generation, Width: placeSide, Height: placeSide, Channels: 1, Pix: pix,
@@ -222,6 +228,30 @@ func TestCoveredAndMoved(t *testing.T) {
 	}
 	if states != " connecting live untrusted untrusted live ended" {
 		t.Errorf("states%s", states)
+	}
+}
+
+// An event that is open when the picture freezes ends as untrusted, although what is seen then is calm for longer than
+// an event must be before it ends, and before the picture counts as frozen. Without the freeze it ends as calm.
+func TestFrozenEventIsNotCalm(t *testing.T) {
+	for frozen, want := range map[float64]string{
+		10: "start end:untrusted start end:source_ended", 0: "start end:calm",
+	} {
+		var l recorder
+		cam := placeCamera(t, place{frames: 250, err: io.EOF, frozen: frozen, effect: func(frame []byte, second float64) {
+			if second >= 7 && second < 9.4 {
+				for i := range len(frame) / 4 {
+					frame[i] = 250
+				}
+			}
+		}})
+		cam.Threshold.Theta, cam.Threshold.Calibration.Theta = 0.4, 0.4
+		if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l}); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.eventPhases(t); got != want {
+			t.Errorf("frozen at %g s: phases %q, want %q", frozen, got, want)
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ type Cuboid struct {
 	Pictures   int
 	Generation int  // of the source
 	Gap        bool // first cuboid after a gap
+	Doubt      bool // the camera may have lost its view
 	Width      int  // of the source, in pixels
 	Height     int
 }

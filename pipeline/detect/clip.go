@@ -27,6 +27,7 @@ type Clip struct {
 	Regularity float64 // NaN without a threshold
 	Gap        bool    // the first cuboid after a gap
 	Untrusted  string  // why the camera cannot be trusted; then Regularity is NaN and Cause empty. "" if it can
+	Doubt      bool    // the camera may have lost its view, so the clip does not end an event as calm
 	Held       bool    // the calibration does not fit the source, so the clip cannot raise an event
 	Generation int     // of the source: its opening, counted from 1
 	Pictures   int     // number of real pictures: video.CuboidFrames, or fewer for a partial clip

@@ -138,7 +138,7 @@ func (d *Detector) pushOpen(c Clip) (Transition, Event) {
 	} else if !d.calm {
 		d.calm, d.calmSince = true, d.now
 	}
-	if d.calm && d.now-d.calmSince >= d.cfg.CloseAfter && d.now-d.event.Start.Time() >= d.cfg.MinDuration {
+	if d.calm && !c.Doubt && d.now-d.calmSince >= d.cfg.CloseAfter && d.now-d.event.Start.Time() >= d.cfg.MinDuration {
 		return d.Close()
 	}
 	if d.event.Peak.Excess > notableRise*d.published && (!d.raised || d.now-d.publishedAt >= d.cfg.UpdateEvery) {

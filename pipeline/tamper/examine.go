@@ -31,6 +31,8 @@ const (
 	holdPartial = 8 * time.Second
 	holdSettled = 3 * time.Second
 	frozenFor   = 3400 * time.Millisecond
+	// mayBeFrozenFor is shorter than an event must be calm before it ends.
+	mayBeFrozenFor = 600 * time.Millisecond
 )
 
 // agreement says which cells of c show the view, and their share of those with structure, -1 if there are too few.
@@ -97,7 +99,7 @@ func (m *Monitor) examine(picture []byte) findings {
 	f.Shift = shift.size(g)
 
 	switch {
-	case m.frozen():
+	case m.standsStill(frozenFor):
 		f.doubt, f.hold, f.ago = Frozen, 0, frozenFor
 	case m.light.dark(g, m.darkest()):
 		f.doubt, f.hold, f.ago = Dark, holdSudden, halfWindow
@@ -187,10 +189,10 @@ func (m *Monitor) whiteShare() float64 {
 	return float64(n) / (float64(len(m.sampler.median)) * max(m.sampler.open, 1e-3))
 }
 
-// frozen says whether the picture stands still although the place does not.
-func (m *Monitor) frozen() bool {
+// standsStill says whether the picture has stood still for so long although the place does not.
+func (m *Monitor) standsStill(least time.Duration) bool {
 	const sample = 200 * time.Millisecond
-	long := func(run int) bool { return time.Duration(run)*sample >= frozenFor }
+	long := func(run int) bool { return time.Duration(run)*sample >= least }
 	s := &m.still
 	switch {
 	// The noise was there and went at once.

@@ -140,6 +140,7 @@ func (m *Monitor) evaluate(picture []byte, at time.Duration) {
 	m.findView()
 	f := m.examine(picture)
 	m.decide(f, at)
+	m.verdict.Doubt = m.verdict.State == Suspect || m.verdict.State == Trusted && m.standsStill(mayBeFrozenFor)
 	m.adapt(picture, at)
 }
 

@@ -48,7 +48,10 @@ type Verdict struct {
 	State  State
 	Reason Reason
 	// Since is the stream time from which on the camera is Suspect or Untrusted.
-	Since    time.Duration
+	Since time.Duration
+	// Doubt is set while the view may be lost: the camera is Suspect, or the picture may be frozen. What is quiet then
+	// is not known to be normal.
+	Doubt    bool
 	Evidence Evidence
 }
 
