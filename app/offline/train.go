@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"vigil/internal/batch"
 	"vigil/model"
 	"vigil/model/train"
+	"vigil/pipeline/calibrate"
 	"vigil/weights"
 )
 
@@ -115,6 +117,10 @@ func (t *Training) defaultStart(recipe string) (string, error) {
 	w, err := weights.Read(weights.BaseStreet)
 	if err != nil {
 		return "", err
+	}
+	if fps := t.Settings.FPS; fps != nil && math.Abs(*fps-w.FPS()) > calibrate.RateTolerance*w.FPS() {
+		t.Start = "nothing, since " + weights.BaseStreet + " is of another frame rate"
+		return FromNone, nil
 	}
 	if err := t.Config.Spec.CheckSameNetwork(w.Spec); err != nil {
 		t.Start = "nothing, since " + weights.BaseStreet + " is another network"

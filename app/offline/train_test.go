@@ -22,6 +22,7 @@ func TestTrainingStartsFromBase(t *testing.T) {
 		{"default", TrainOptions{}, weights.BaseStreet + " ", weights.BaseStreet + " "},
 		{"glide", TrainOptions{Options: train.Options{Recipe: train.Glide}}, weights.BaseStreet + " ", ""},
 		{"base", TrainOptions{From: weights.Base}, weights.Base + " ", ""},
+		{"another rate", TrainOptions{}, "", "nothing, since base-street is of another frame rate"},
 		{"none", TrainOptions{From: FromNone}, "", "nothing"},
 		{"another network", TrainOptions{Options: train.Options{Preset: "fast"}}, "",
 			"nothing, since base-street is another"},
@@ -31,6 +32,10 @@ func TestTrainingStartsFromBase(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			training := &Training{Recordings: &Recordings{}, fps: train.DefaultFPS}
+			if c.name == "another rate" {
+				fps := 25.
+				training.Settings.FPS = &fps
+			}
 			training.Config.Out = filepath.Join(t.TempDir(), "m.safetensors")
 			if c.o.Preset == "" {
 				c.o.Preset = "small"

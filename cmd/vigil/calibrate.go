@@ -55,8 +55,7 @@ func calibrateCommand() *cobra.Command {
 	optional(f, &o.Alarms, "alarms", f.String("alarms", config.Default().Defaults.Alarms.String(),
 		"how many false alarms are allowed: a `number` for each hour, day or week, such as 2/week"))
 	f.Float64Var(&o.Theta, "theta-quantile", calibrate.DefaultThetaQuantile,
-		"if this is given, or there is too little video for --alarms: the quantile of normal errors that the "+
-			"threshold lies at or above")
+		"if this is given, instead of --alarms: the quantile of normal errors that the threshold lies at or above")
 	f.Float64Var(&o.Margin, "margin", calibrate.DefaultMargin,
 		"how far above that quantile, as a share of its distance from lo")
 	f.StringVar(&o.Measure, "measure", "", measureHelp)

@@ -166,12 +166,15 @@ func (i *Info) String() string {
 	line("trained", "%s", trained)
 	line("held out", "%s", i.HeldOut)
 	if from := i.Notes[NoteFrom]; from != "" {
+		if share := i.Notes[NoteShare]; share != "" {
+			from += ", a share of " + share
+		}
 		line("from", "%s", terminal.Printable(from))
 	}
 	line("size", "%d parameters, %.3g GFLOP a clip", i.Parameters, i.GFLOP)
 	line("sha256", "%s", i.Hash)
 	for _, key := range slices.Sorted(maps.Keys(i.Notes)) {
-		if key == NoteFrom {
+		if key == NoteFrom || key == NoteShare {
 			continue
 		}
 		line(terminal.Printable(key), "%s", terminal.Printable(i.Notes[key]))

@@ -87,7 +87,7 @@ func TestSeveralPlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if trained.Placeless || trained.Notes[NoteFrom] != "base" {
+	if trained.Placeless || trained.Notes[NoteFrom] != "base" || trained.Notes[NoteShare] != "0.25" {
 		t.Errorf("place none: %v; started from %q", trained.Placeless, trained.Notes[NoteFrom])
 	}
 	next.Spec.Slots++

@@ -285,8 +285,8 @@ func (r *run) firstWeights() (*model.Weights, error) {
 
 // mix returns the drawn tensor with a share of the learned one. A network that starts as it was learned goes on to
 // reconstruct what was normal elsewhere, and ends up worse than one that starts from nothing; shrunk towards drawn
-// weights it learns faster and ends up better: Ash and Adams, On Warm-Starting Neural Network Training (NeurIPS 2020),
-// and docs/accuracy.md, "Base weights". The memory is drawn for the same reason.
+// weights it is as good a start as none, and a better one for some minutes: Ash and Adams, On Warm-Starting Neural
+// Network Training (NeurIPS 2020), and docs/accuracy.md, "Base weights". The memory is drawn for the same reason.
 func mix(learned, drawn model.Tensor) model.Tensor {
 	learned.Float = slices.Clone(learned.Float)
 	for i, x := range learned.Float {
@@ -431,6 +431,7 @@ func (r *run) saveBest(end bool) error {
 const (
 	NoteFPS     = model.NoteFPS
 	NoteFrom    = "from"    // the weights that the training started from; missing if there were none
+	NoteShare   = "share"   // of these that was kept; missing if all was
 	NoteTrained = "trained" // the date, as 2006-01-02
 	// Number of held-out clips; like the following figures, for the saved weights.
 	NoteHeldClips  = "held_out_clips"
@@ -453,6 +454,9 @@ func (r *run) notes() map[string]string {
 	}
 	if r.cfg.From != nil {
 		notes[NoteFrom] = r.cfg.FromName
+		if r.mixed {
+			notes[NoteShare] = strconv.FormatFloat(keptShare, 'g', -1, 64)
+		}
 	}
 	maps.Copy(notes, r.cfg.Notes)
 	return notes

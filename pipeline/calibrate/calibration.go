@@ -47,15 +47,16 @@ type Calibration struct {
 	ModelName string `json:"model_name"`
 	ScoreForm string `json:"score"` // kind of error: mean_abs, block_sq or block_motion
 
-	// Rule is how Theta was found: RuleBudget, RuleClips or RuleQuantile.
+	// Rule is how Theta was found: RuleBudget, RuleHighest, RuleClips or RuleQuantile.
 	Rule string `json:"rule"`
 	// AlarmsPerDay is the budget of false alarms; 0 without a budget.
 	AlarmsPerDay float64 `json:"alarms_per_day"`
-	// AlarmsExpected is how many false alarms a day Theta is for: AlarmsPerDay, or its half for two measures, unless
-	// the video is too short to tell. 0 for RuleQuantile, and in calibrations by earlier versions.
+	// AlarmsExpected is how many false alarms a day Theta is for, with RuleHighest at most: AlarmsPerDay, or its half
+	// for two measures, or more if the video is too short to tell. 0 without a Tail, and in calibrations by earlier
+	// versions.
 	AlarmsExpected float64       `json:"alarms_expected,omitempty"`
 	Detector       detect.Record `json:"detector"`       // its events were counted
-	Tail           *Tail         `json:"tail,omitempty"` // for RuleBudget
+	Tail           *Tail         `json:"tail,omitempty"` // nil if there were too few events
 	// NoBudgetReason is why Rule is not RuleBudget although a budget is set.
 	NoBudgetReason string `json:"no_budget,omitempty"`
 	Provisional    bool   `json:"provisional,omitempty"` // the video is too short for the budget

@@ -15,8 +15,8 @@ import (
 const (
 	// RuleBudget is the level that events are expected to exceed as often as is allowed.
 	RuleBudget = "budget"
-	// RuleHighest is some times as far from lo as the highest level, for video of less than six minutes. It keeps to
-	// no number of alarms; within an hour of watching Adaptive does better.
+	// RuleHighest is some times as far from lo as the highest level, for less than ten minutes of video and where
+	// there are too few events for a tail. It keeps to no number of alarms; Adaptive draws it in while watching.
 	RuleHighest = "highest"
 	// RuleClips is of calibrations by earlier versions: the level of single clips.
 	RuleClips = "clips"
@@ -37,9 +37,10 @@ const (
 	// lookAhead is how many times the video's length a threshold may look ahead: beyond that it depends on the tail's
 	// shape alone. With less video more alarms are allowed.
 	lookAhead = 10
-	// cautiousBlocks is the number of blocks, six minutes of them, below which a provisional theta is no lower than
-	// that of RuleHighest: the tail of a few peaks is as likely too light as too heavy.
-	cautiousBlocks = 120
+	// cautiousBlocks is the number of blocks, five minutes of them, up to which a provisional theta is no lower than
+	// that of RuleHighest: the tail of a few peaks is as likely too light as too heavy. With twice as many the tail
+	// alone decides.
+	cautiousBlocks = 100
 	// highestFactor is RuleHighest's for two minutes of video. The more often something happens that is as unusual as
 	// the highest level, the sooner there is something more unusual: in a heavy tail, the factor falls as a power of
 	// the length. Of the exponents 0 to 0.3 and the factors 2 to 5, these keep a drawn street below two false alarms
@@ -53,7 +54,7 @@ const (
 	secondsADay = 24 * 60 * 60
 )
 
-// Tail is the fitted tail that the threshold of RuleBudget is based on.
+// Tail is the fitted tail that the threshold of RuleBudget is based on, and that of RuleHighest is above.
 type Tail struct {
 	Level  float64 `json:"level"`  // above which events were counted
 	Events int     `json:"events"` // that the detector could have opened there in the normal video
@@ -159,10 +160,15 @@ func (c *Calibration) fitMeasure(n *NormalScores) (f MeasureFit, err error) {
 
 // byHighest raises the theta of f to that of RuleHighest if the video is short, and sets it if there is none.
 func (c *Calibration) byHighest(f *MeasureFit, highest float64, blocks int) {
-	if f.Rule != "" && (!f.Provisional || blocks >= cautiousBlocks) || !(highest > f.Lo) {
+	if f.Rule != "" && !f.Provisional || !(highest > f.Lo) {
 		return
 	}
 	factor := highestFactor * math.Pow(highestBlocks/float64(blocks), highestExponent)
+	if f.Rule == "" {
+		factor = max(highestFactor, factor) // of long video in which hardly anything happened, too
+	} else {
+		factor *= min(1, 2-float64(blocks)/cautiousBlocks)
+	}
 	theta := thetaOf(f.Lo+factor*(highest-f.Lo), f.Lo, c.Detector.Enter)
 	if f.Rule != "" && theta <= f.Theta {
 		return
@@ -171,7 +177,7 @@ func (c *Calibration) byHighest(f *MeasureFit, highest float64, blocks int) {
 		f.NoBudgetReason = fmt.Sprintf("%.2g minutes are too short to rely on their %d events",
 			float64(blocks)*blockLength.Minutes(), f.Tail.Events)
 	}
-	f.Rule, f.Theta, f.AlarmsExpected = RuleHighest, theta, 0
+	f.Rule, f.Theta = RuleHighest, theta
 }
 
 // byBudget finds the theta of f from the blocks of so many days of normal video, or sets NoBudgetReason.

@@ -316,6 +316,43 @@ func TestSelectPeaks(t *testing.T) {
 	}
 }
 
+// TestCautiousThreshold checks that theta is above what was seen however long the video is, and that the tail takes over
+// without a step.
+func TestCautiousThreshold(t *testing.T) {
+	const lo, highest = 1., 3.
+	c := &Calibration{Detector: detect.DefaultConfig().Record()}
+	excess := func(f MeasureFit, blocks int) float64 {
+		f.Lo = lo
+		c.byHighest(&f, highest, blocks)
+		return (f.Theta - lo) / (thetaOf(highest, lo, c.Detector.Enter) - lo)
+	}
+	for _, blocks := range []int{1, 5, 40, 1000, 100000} {
+		if got := excess(MeasureFit{}, blocks); got < highestFactor-1e-9 {
+			t.Errorf("%d pieces with too few events: theta is %g times as far as the highest, want at least %g", blocks,
+				got, float64(highestFactor))
+		}
+	}
+	last := math.Inf(1)
+	for blocks := 1; blocks <= 2*cautiousBlocks+1; blocks++ {
+		f := MeasureFit{Rule: RuleBudget, Provisional: true, Tail: &Tail{}}
+		got := excess(f, blocks)
+		if got > last || blocks > 1 && blocks >= 20 && last-got > 0.1 {
+			t.Fatalf("%d pieces: %g times, %g with one less", blocks, got, last)
+		}
+		last = got
+		f.Theta = 100
+		if f.Lo = lo; excess(f, blocks) != (100-lo)/(thetaOf(highest, lo, c.Detector.Enter)-lo) {
+			t.Fatalf("%d pieces: a higher theta of the tail is lowered", blocks)
+		}
+	}
+	if last > 0 {
+		t.Errorf("after ten minutes theta is still at least %g times as far", last)
+	}
+	if got := excess(MeasureFit{Rule: RuleBudget, Theta: 2, Tail: &Tail{}}, 5); got > 1 {
+		t.Errorf("a theta that is not provisional is raised to %g times", got)
+	}
+}
+
 func TestThresholdOfShortVideo(t *testing.T) {
 	quantile, _ := gpd(0)
 	r := rand.New(rand.NewPCG(1, 1))

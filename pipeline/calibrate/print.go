@@ -62,6 +62,11 @@ func (c *Calibration) printRule(w io.Writer, f MeasureFit) {
 		fmt.Fprintf(w, "it rests on %d events above the error %.4g, tail of shape %.2g\n", t.Events, t.Level, t.Shape)
 	case RuleHighest:
 		fmt.Fprintln(w, "theta is well above the highest level that was held, the more so the shorter the video")
+		if t := f.Tail; t != nil {
+			fmt.Fprintf(w, "the tail of the %d events above %.4g would allow %s between %.4g and %.4g (95 %%)\n",
+				t.Events,
+				t.Level, perDay(f.AlarmsExpected), t.ThetaLow, t.ThetaHigh)
+		}
 	case RuleQuantile:
 		fmt.Fprintf(w, "theta is the %.4g quantile of the errors and %.3g %% more\n", c.ThetaQuantile, 100*c.Margin)
 	}
