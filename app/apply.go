@@ -194,12 +194,18 @@ func (s *system) enact(next *plan) error {
 	return err
 }
 
-// names returns the names of the cameras that are configured and in order.
+// names returns the names of the cameras that are configured and in order, or left out.
 func (p *plan) names() []string {
 	file := namesOf(p.file.Cameras)
-	return slices.DeleteFunc(namesOf(p.now.cfg.Cameras), func(name string) bool {
+	names := slices.DeleteFunc(namesOf(p.now.cfg.Cameras), func(name string) bool {
 		return p.made[name].err != nil && !slices.Contains(file, name)
 	})
+	for name, m := range p.made {
+		if errors.Is(m.err, errNamedOnly) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // restartKeys returns the keys that are only read at the start and have changed since.

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -89,6 +91,10 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	s.base, s.named = cfg, named
 	var stored map[string]made
 	s.store, stored = sinks.openCameras(ctx, cfg.DataDir, log)
+	if sinks.mqtt != nil {
+		sinks.mqtt.SetCameras(slices.Compact(slices.Sorted(slices.Values(
+			slices.Concat(cameraNames(cfg), slices.Collect(maps.Keys(stored)))))))
+	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	s.engine = pipeline.NewEngine(running, pipeline.Options{

@@ -378,7 +378,7 @@ func newMQTT(cfg config.Config, registry *mqtt.Registry, onSwitch switchFunc, lo
 	o := mqtt.Options{
 		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Registry: registry,
 		Topic: cfg.MQTT.Topic, Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), ProbeOnly: onSwitch == nil,
-		Log: log,
+		Incomplete: true, Log: log,
 	}
 	if cfg.MQTT.Commands == "on" {
 		o.OnSwitch = onSwitch

@@ -107,6 +107,35 @@ func TestSetCameras(t *testing.T) {
 	})
 }
 
+// A sink that does not know all cameras yet deletes nothing of the others, so that a restart does not make Home Assistant
+// forget them.
+func TestIncompleteCameras(t *testing.T) {
+	eachBroker(t, func(t *testing.T, s *server) {
+		dir := t.TempDir()
+		o := Options{
+			URL: s.url(), User: writer, Password: writer, Topic: "vigil", Discovery: "homeassistant",
+			Cameras: []string{"yard", "gate"}, Registry: registry(t, dir),
+		}
+		w := startSink(t, o)
+		id := w.clientID
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		o.Cameras, o.Incomplete, o.Registry = []string{"yard"}, true, registry(t, dir)
+		w = startSink(t, o)
+		holds := func(what string, cameras ...string) {
+			t.Helper()
+			want := slices.Sorted(slices.Values(topicsOf(id, "vigil", "homeassistant", cameras...)))
+			alerttest.Eventually(alerttest.Within(t), t, what, func() bool {
+				return slices.Equal(slices.Sorted(maps.Keys(retainedAt(t, s.url()))), want)
+			})
+		}
+		holds("one camera is known", "gate", "yard")
+		w.SetCameras([]string{"yard"})
+		holds("all cameras are known", "yard")
+	})
+}
+
 // While cameras come and go, what is delivered of them leaves no topic behind.
 func TestSetCamerasDuringDeliveries(t *testing.T) {
 	port := natstest.FreePort(t)

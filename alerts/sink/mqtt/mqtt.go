@@ -38,8 +38,10 @@ type Options struct {
 	Topic string
 	// Discovery is Home Assistant's prefix; empty announces nothing.
 	Discovery string
-	// Cameras are the configured cameras until SetCameras.
-	Cameras []string
+	// Cameras are the configured cameras until SetCameras. With Incomplete there may be others: nothing is deleted
+	// before the first SetCameras.
+	Cameras    []string
+	Incomplete bool
 	// OnSwitch, if set, makes the sink accept commands at TOPIC/<camera>/enabled/set and TOPIC/<camera>/snooze/set, and
 	// is called with each valid one, one at a time. It must not call the sink's methods while it holds a lock that
 	// Switches needs.
@@ -77,6 +79,7 @@ type Sink struct {
 	conn           *connection              // nil if disconnected
 	lastErr        error                    // why it is disconnected
 	cameras        []string                 // that are configured; replaced, never changed
+	incomplete     bool                     // there may be other cameras; nothing is deleted
 	retainedStates map[string]retainedState // of each camera
 	health         map[string]alerts.State  // of cameras; none before the first status
 	switches       map[string]alerts.Switches
@@ -106,7 +109,7 @@ func New(o Options) (*Sink, error) {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.SetCameras(o.Cameras)
+	w.setCameras(o.Cameras, o.Incomplete)
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	if o.OnSwitch != nil && !o.ProbeOnly {
 		w.commands = newCommands(w)
@@ -225,9 +228,11 @@ func (w *Sink) withdrawIfRemoved(camera string) {
 
 // SetCameras replaces the configured cameras. It does not block: new ones are announced, and the retained messages of
 // the others are deleted, as soon as possible. Status and Switches of a camera that is not configured are ignored.
-func (w *Sink) SetCameras(cameras []string) {
+func (w *Sink) SetCameras(cameras []string) { w.setCameras(cameras, false) }
+
+func (w *Sink) setCameras(cameras []string, incomplete bool) {
 	w.mu.Lock()
-	w.cameras = slices.Clone(cameras)
+	w.cameras, w.incomplete = slices.Clone(cameras), incomplete
 	for _, camera := range cameras {
 		if _, known := w.retainedStates[camera]; !known {
 			w.retainedStates[camera] = retainedState{"OFF", "{}"}

@@ -38,7 +38,7 @@ type announced struct {
 // topics, other names.
 func (w *Sink) publishRetained(ctx context.Context, c *connection, done *announced) error {
 	w.mu.Lock()
-	cameras, old := w.cameras, w.leftBehind
+	cameras, incomplete, old := w.cameras, w.incomplete, w.leftBehind
 	states, health := maps.Clone(w.retainedStates), maps.Clone(w.health)
 	w.leftBehind = nil // an error leaves them in the registry's record
 	w.mu.Unlock()
@@ -59,6 +59,9 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, done *announc
 	}
 	stale, err := w.opts.Registry.addRetained(w.address, topics, old)
 	w.warn(err)
+	if incomplete {
+		stale = nil // they stay in the registry's record
+	}
 	for _, topic := range stale {
 		if err := c.publish(ctx, topic, nil, true); err != nil {
 			return err
@@ -84,7 +87,9 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, done *announc
 	if len(stale) > 0 {
 		w.log.Info("MQTT topics that are no longer in use were deleted", "broker", w.address, "topics", len(stale))
 	}
-	w.warn(w.opts.Registry.setRetained(w.address, topics))
+	if !incomplete {
+		w.warn(w.opts.Registry.setRetained(w.address, topics))
+	}
 	return nil
 }
 
