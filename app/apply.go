@@ -135,7 +135,7 @@ func (s *system) plan(ctx context.Context, file config.Config, named []config.Ca
 		}
 	}
 	now := inForceOf(cfg, named)
-	s.setTried(now.digests)
+	s.setLastFiles(now.digests)
 	if reflect.DeepEqual(now, s.inForce) {
 		s.log.Debug("the configuration is as it was, nothing changes")
 		return nil, nil
@@ -461,7 +461,7 @@ func (s *system) reloadLoop(ctx context.Context, o RunOptions) {
 	defer w.close()
 	watch := func() {
 		s.mu.Lock()
-		files := slices.Concat([]string{o.File}, slices.Sorted(maps.Keys(s.inForce.digests)), s.tried)
+		files := slices.Concat([]string{o.File}, slices.Sorted(maps.Keys(s.inForce.digests)), s.lastFiles)
 		s.mu.Unlock()
 		w.watch(files)
 	}
@@ -491,9 +491,9 @@ func (s *system) isInForce(file config.Config, named []config.Camera) bool {
 	return reflect.DeepEqual(inForceOf(cfg, named), s.inForce)
 }
 
-// setTried records the files of the configuration that is taken up.
-func (s *system) setTried(files map[string]digest) {
+// setLastFiles records the files of the configuration that is taken up.
+func (s *system) setLastFiles(files map[string]digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tried = slices.Sorted(maps.Keys(files))
+	s.lastFiles = slices.Sorted(maps.Keys(files))
 }

@@ -99,7 +99,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	defer end()
 	s.engine = pipeline.NewEngine(running, pipeline.Options{
 		Threads: cfg.Threads, Log: log, Publisher: s.monitor, Evidence: sinks.EvidenceMaker(), Summary: o.Summary,
-		ClipMemory: p.memory.Clips, OnEnded: func(string) { s.poke() },
+		ClipMemory: p.memory.Clips, OnEnded: func(string) { s.checkEnd() },
 		OnClip: numbers.OnClip, OnAlert: numbers.OnAlert, OnLost: numbers.OnLost,
 	})
 	if err = s.open(); err == nil {

@@ -35,12 +35,12 @@ type system struct {
 	base     config.Config   // the file's in force; read and written while changes is full
 	named    []config.Camera // the same
 
-	mu      sync.Mutex
-	inForce inForce         // written while changes is full
-	tried   []string        // files of the configuration that was taken up last, or could not be
-	made    map[string]made // the cameras that were made at run time, by name
-	cameras []*watched      // that are configured, in their order
-	reloads Reloads
+	mu        sync.Mutex
+	inForce   inForce         // written while changes is full
+	lastFiles []string        // files of the configuration that was taken up last, or could not be
+	made      map[string]made // the cameras that were made at run time, by name
+	cameras   []*watched      // that are configured, in their order
+	reloads   Reloads
 }
 
 // newSystem returns a system without an engine.
@@ -49,7 +49,7 @@ func newSystem(ctx context.Context, p *Preparation, sinks *Sinks, log *slog.Logg
 		log: log, started: time.Now(), sinks: sinks, switches: sinks.openSwitches(ctx, log), ring: p.memory.Ring,
 		ended: make(chan struct{}, 1), changes: make(chan struct{}, 1), edited: make(chan struct{}, 1),
 	}
-	s.switches.onChanged = s.poke
+	s.switches.onChanged = s.checkEnd
 	s.monitor = newMonitor(sinks, s.switches)
 	for i, c := range p.configs {
 		s.cameras = append(s.cameras, &watched{c, p.cameras[i]})
@@ -57,8 +57,8 @@ func newSystem(ctx context.Context, p *Preparation, sinks *Sinks, log *slog.Logg
 	return s
 }
 
-// poke makes wait look whether every recording has ended.
-func (s *system) poke() {
+// checkEnd makes wait look whether every recording has ended.
+func (s *system) checkEnd() {
 	select {
 	case s.ended <- struct{}{}:
 	default:
@@ -73,13 +73,13 @@ func (s *system) wait(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if s.over() {
+		if s.allEnded() {
 			return
 		}
 	}
 }
 
-func (s *system) over() bool {
+func (s *system) allEnded() bool {
 	if !s.switches.changing.TryLock() {
 		return false // between a camera's leaving and coming back nothing has ended; changed asks again
 	}

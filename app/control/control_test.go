@@ -309,7 +309,7 @@ func TestListen(t *testing.T) {
 		t.Errorf("a long path: %v", err)
 	}
 	if _, err := Listen(t.Context(), filepath.Join(t.TempDir(), "none")); err == nil {
-		t.Error("it listens in a folder that there is not")
+		t.Error("it listens in a missing folder")
 	}
 }
 

@@ -79,7 +79,7 @@ type Calibration struct {
 	// calibration by one measure.
 	Appearance *MeasureFit `json:"appearance,omitempty"`
 
-	// Reference is the view of the place, for judging whether the camera can be trusted; nil in calibrations of earlier
+	// Reference is the view of the place, to check whether the camera can be trusted; nil in calibrations of earlier
 	// versions, and where the video was too short.
 	Reference *tamper.Reference `json:"reference,omitempty"`
 	// Rate is the number of frames a second that the model was to see, 0 for every frame; Key.FPS is what it saw. nil

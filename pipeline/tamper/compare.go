@@ -111,5 +111,5 @@ func (c *comparison) sharpness(v *view, fine *[numCells]float64) (x, upper float
 	return sorted[n/2], sorted[3*n/4], true
 }
 
-// minFine is the mean squared Laplacian that a cell needs for its sharpness to be judged.
+// minFine is the mean squared Laplacian that a cell needs for its sharpness to count.
 const minFine = 20

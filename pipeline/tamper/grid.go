@@ -3,7 +3,7 @@ package tamper
 import "time"
 
 const (
-	// Cells is the number of cells along a side of the picture; each is judged by itself.
+	// Cells is the number of cells along a side of the picture; each is checked by itself.
 	Cells    = 8
 	numCells = Cells * Cells
 

@@ -16,7 +16,7 @@ type Options struct {
 	Ignore []bool
 }
 
-// Monitor judges one camera's pictures. It is not safe for concurrent use.
+// Monitor checks one camera's pictures. It is not safe for concurrent use.
 type Monitor struct {
 	o       Options
 	ref     *Reference
@@ -135,7 +135,7 @@ func (m *Monitor) Restart() {
 	m.verdict, m.doubt = Verdict{}, None
 }
 
-// evaluate judges the median of the last second.
+// evaluate checks the median of the last second.
 func (m *Monitor) evaluate(picture []byte, at time.Duration) {
 	m.findView()
 	f := m.examine(picture)

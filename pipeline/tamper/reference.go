@@ -44,7 +44,7 @@ type View struct {
 	Saturated float64 `json:"saturated"`
 }
 
-// The least and largest side of a picture that can be judged.
+// The least and largest side of a picture that can be checked.
 const (
 	MinSide = 64
 	MaxSide = 256
@@ -75,7 +75,7 @@ func (r *Reference) Check() error {
 	return nil
 }
 
-// CheckSide returns an error for pictures that are too small or too large to be judged.
+// CheckSide returns an error for pictures that are too small or too large to be checked.
 func CheckSide(side int) error {
 	if side < MinSide || side > MaxSide {
 		return fmt.Errorf("pictures of side %d: must be from %d to %d", side, MinSide, MaxSide)

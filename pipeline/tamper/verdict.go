@@ -60,7 +60,7 @@ type Evidence struct {
 	Agreeing  float64 // share of the cells with structure that show the place, 0 to 1
 	Lost      float64 // share of the place's edges that nothing is seen of
 	Ragged    float64 // how ragged the lost part is, 0 to 1; a compact thing has at most 0.25
-	Sharpness float64 // of the finest structure, 1 is usual; 0 if it cannot be judged
+	Sharpness float64 // of the finest structure, 1 is usual; 0 if it is not known
 	Level     float64 // brightness, 1 is that of the last half minute
 	White     float64 // share of white pixels more than usual
 	Shift     float64 // distance to the learned place, as a fraction of the picture's side

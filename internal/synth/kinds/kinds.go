@@ -11,7 +11,7 @@
 // should report as a camera that is not to be trusted: moved, turned, covered, sprayed, defocused, frozen, dark and
 // blinded. Shaken is a fault of the mounting; breakdown one of the line. The group quiet is labelled normal.
 //
-// Where a judge may disagree: rain, fog and infrared happen at every camera outdoors, and a camera that has learned
+// Where opinions may differ: rain, fog and infrared happen at every camera outdoors, and a camera that has learned
 // them should not report them; here they are labelled since the recording has none. Stands is normal for its first
 // seconds. Against is abnormal only where people walk one way, reversed looks normal in a single frame, rides differs
 // from a walk by the limbs alone. A car is normal on a road, and the quiet lorry is not quiet on a footpath: it is
