@@ -136,7 +136,11 @@ func (s *system) plan(ctx context.Context, file config.Config, named []config.Ca
 	}
 	now := inForceOf(cfg, named)
 	s.setLastFiles(now.digests)
-	if reflect.DeepEqual(now, s.inForce) {
+	again := false // whether one that could not be built may be now
+	for name, m := range next.made {
+		again = again || m.err != nil && wrong[name] == nil
+	}
+	if !again && reflect.DeepEqual(now, s.inForce) {
 		s.log.Debug("the configuration is as it was, nothing changes")
 		return nil, nil
 	}
@@ -146,7 +150,10 @@ func (s *system) plan(ctx context.Context, file config.Config, named []config.Ca
 			return !slices.Contains(now.named, c.Name)
 		})
 	}
-	p := prepareCameras(ctx, cfg, s.file, s.unchangedModels(now.digests), true)
+	p := prepareCameras(ctx, cfg, next.fileOf(s.file), s.unchangedModels(now.digests), true)
+	if len(file.Cameras) == 0 && len(cfg.Cameras) > 0 {
+		p.add("cameras", errors.New("none is configured; the file must have at least one, beside those made at run time"))
+	}
 	for i := range p.cameras {
 		if err := p.cameras[i].Check(); err != nil {
 			p.add("cameras", cameraError{p.cameras[i].Name, "calibration", err})
@@ -194,18 +201,21 @@ func (s *system) enact(next *plan) error {
 	return err
 }
 
-// names returns the names of the cameras that are configured and in order, or left out.
-func (p *plan) names() []string {
-	file := namesOf(p.file.Cameras)
-	names := slices.DeleteFunc(namesOf(p.now.cfg.Cameras), func(name string) bool {
-		return p.made[name].err != nil && !slices.Contains(file, name)
-	})
-	for name, m := range p.made {
-		if errors.Is(m.err, errNamedOnly) && !slices.Contains(names, name) {
-			names = append(names, name)
+// fileOf returns the configuration file that a camera is in; "" for one that was made at run time.
+func (p *plan) fileOf(file string) func(camera string) string {
+	names := namesOf(p.file.Cameras)
+	return func(camera string) string {
+		if _, is := p.made[camera]; is && !slices.Contains(names, camera) {
+			return ""
 		}
+		return file
 	}
-	return names
+}
+
+// names returns the names of all cameras, also of those that failed or are left out.
+func (p *plan) names() []string {
+	return slices.Compact(slices.Sorted(slices.Values(
+		slices.Concat(namesOf(p.file.Cameras), slices.Collect(maps.Keys(p.made))))))
 }
 
 // restartKeys returns the keys that are only read at the start and have changed since.
@@ -287,11 +297,15 @@ func (s *system) swap(p *Preparation) error {
 	next := make([]*watched, len(p.cameras))
 	changes := map[string]changeOf{}
 	count := map[string]int{}
+	present := map[string]bool{}
+	for _, of := range s.engine.Stats() {
+		present[of.Camera] = true
+	}
 	for i := range p.cameras {
 		next[i] = &watched{p.configs[i], p.cameras[i]}
 		name := p.configs[i].Name
 		if old := before[name]; old != nil {
-			if changes[name] = old.changed(next[i]); !s.present(name) {
+			if changes[name] = old.changed(next[i]); !present[name] && !s.switches.paused(name) {
 				changes[name] = replaced // it could not be added
 			}
 		}
@@ -346,9 +360,6 @@ func (s *system) swap(p *Preparation) error {
 		"removed", count["removed"], "replaced", count["replaced"], "updated", count["updated"])
 	return errors.Join(wrong...)
 }
-
-// present reports whether a camera is in the engine, or paused.
-func (s *system) present(name string) bool { return s.switches.paused(name) || s.inEngine(name) }
 
 func (s *system) inEngine(name string) bool {
 	return slices.ContainsFunc(s.engine.Stats(), func(of pipeline.Stats) bool { return of.Camera == name })

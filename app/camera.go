@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -118,11 +119,15 @@ func howToCalibrate(unfit error, cam pipeline.Camera) string {
 }
 
 // calibrateCommand returns the command that calibrates a camera of a configuration file again, for a shell in any
-// folder. It writes a file that is not there yet: the old calibration is for going back.
+// folder. It writes a file that is not there yet: the old calibration is for going back. For a camera that is in no
+// file, the command reads its address from standard input.
 func calibrateCommand(c config.Camera, file string) string {
-	words := []string{"vigil", "calibrate", c.Name}
-	if file != "" {
-		words = append(words, "-c", absolute(file))
+	words := []string{"vigil", "calibrate", c.Name, "-c", absolute(file)}
+	if file == "" {
+		words = []string{"vigil", "calibrate", "-", "--camera", c.Name, "-m", c.Model, "--hop", strconv.Itoa(c.Hop)}
+		if c.FPS != nil {
+			words = append(words, "--fps", strconv.FormatFloat(*c.FPS, 'g', -1, 64))
+		}
 	}
 	if c.Source.Live() {
 		words = append(words, "--for", "5h")

@@ -24,6 +24,7 @@ import (
 type cameraStore interface {
 	Put(ctx context.Context, e cameras.Entry) (revision uint64, err error)
 	Remove(ctx context.Context, e cameras.Entry) error
+	Find(ctx context.Context, camera string) (cameras.Entry, error)
 	History(ctx context.Context, camera string) ([]cameras.Entry, error)
 }
 
@@ -125,7 +126,7 @@ func (s *system) folder() string {
 // monitored reports whether a camera that was made at run time is in force.
 func (s *system) monitored(name string) bool {
 	m, exists := s.getMade(name)
-	return exists && m.err == nil
+	return exists && m.err == nil && s.find(name) != nil
 }
 
 func (s *system) getMade(name string) (m made, exists bool) {
@@ -151,11 +152,22 @@ func (s *system) edit(ctx context.Context, all map[string]made, changed []string
 		return nil
 	}
 	for name, m := range all {
-		m.err = wrong[name]
-		all[name] = m
-		if err := wrong[name]; err != nil && slices.Contains(changed, name) && !tolerant {
-			return nil, err
+		isChanged := slices.Contains(changed, name)
+		if err := wrong[name]; err != nil || isChanged {
+			m.err = err // that of another one that could not be built stays
 		}
+		all[name] = m
+		if m.err != nil && isChanged && !tolerant {
+			return nil, m.err
+		}
+	}
+	digests := map[string]digest{}
+	for _, path := range namedFiles(cfg) {
+		known, has := s.inForce.digests[path]
+		if !has {
+			known = digestOf(path) // before it is read
+		}
+		digests[path] = known // a file that has changed since is the next reload's
 	}
 	running := map[string]watched{}
 	loaded := Models{}
@@ -175,7 +187,7 @@ func (s *system) edit(ctx context.Context, all map[string]made, changed []string
 		}
 		alone := cfg
 		alone.Cameras = []config.Camera{c}
-		one := prepareCameras(ctx, alone, s.file, loaded, true)
+		one := prepareCameras(ctx, alone, next.fileOf(s.file), loaded, true)
 		for i := range one.cameras {
 			if err := one.cameras[i].Check(); err != nil {
 				one.add("cameras", cameraError{c.Name, "calibration", err})
@@ -200,14 +212,7 @@ func (s *system) edit(ctx context.Context, all map[string]made, changed []string
 		return nil, err
 	}
 	next.p = p
-	next.now = inForce{cfg: cfg, named: namesOf(s.named), digests: map[string]digest{}}
-	for _, path := range namedFiles(cfg) {
-		known, has := s.inForce.digests[path]
-		if !has {
-			known = digestOf(path)
-		}
-		next.now.digests[path] = known // a file that has changed since is the next reload's
-	}
+	next.now = inForce{cfg: cfg, named: namesOf(s.named), digests: digests}
 	return next, nil
 }
 
@@ -232,7 +237,7 @@ func (s *system) startMade(ctx context.Context, stored map[string]made) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(stored)) {
 		m := stored[name]
-		if m.err == nil {
+		if m.err == nil && s.find(name) == nil {
 			m.err = err
 			stored[name] = m
 		}
@@ -257,7 +262,7 @@ func (s *system) PutCamera(ctx context.Context, name string, e control.Edit) (co
 	switch {
 	case err != nil:
 		return done, err
-	case exists && e.Revision == 0:
+	case exists && e.Revision == 0 && m.entry.Revision != 0:
 		return done, control.Stale{Err: errcode.CameraChanged.Wrap(fmt.Errorf(
 			"camera %s exists at revision %d: give that revision to change it", name, m.entry.Revision))}
 	}
@@ -294,8 +299,9 @@ func (s *system) PutCamera(ctx context.Context, name string, e control.Edit) (co
 		done.Effect, done.Revision = control.EffectNone, m.entry.Revision
 		return done, nil
 	}
+	ctx = context.WithoutCancel(ctx) // it is done or not, whether or not the client waits for it
 	if next.entry.Revision, err = s.store.Put(ctx, next.entry); err != nil {
-		return done, s.notStored(name, err)
+		return done, s.notStored(ctx, name, err)
 	}
 	plan.made[name] = next
 	done.Revision = next.entry.Revision
@@ -327,8 +333,9 @@ func (s *system) RemoveCamera(ctx context.Context, name string, e control.Edit) 
 		Version: cameras.Version, Camera: name, Change: "removed", By: e.By, At: time.Now().UTC().Round(0),
 		Revision: m.entry.Revision,
 	}
+	ctx = context.WithoutCancel(ctx) // it is done or not, whether or not the client waits for it
 	if err := s.store.Remove(ctx, entry); err != nil {
-		return done, s.notStored(name, err)
+		return done, s.notStored(ctx, name, err)
 	}
 	s.log.Info("a camera that was made at run time is removed", "camera", name, "by", e.By)
 	return done, s.enactEdit(plan)
@@ -341,6 +348,9 @@ func (s *system) editable(name string, e control.Edit) (m made, exists bool, err
 	switch {
 	case alerts.ValidCamera(name) != nil:
 		return m, exists, control.Invalid{Err: alerts.ValidCamera(name)}
+	case len(name) > maxName:
+		return m, exists, control.Invalid{Err: fmt.Errorf("the name has %d bytes: must have at most %d", len(name),
+			maxName)}
 	case s.store == nil:
 		return m, exists, errcode.StoreCameras.New("the store of cameras could not be opened at the start: see the log")
 	case s.file == "" || s.named != nil:
@@ -358,6 +368,9 @@ func (s *system) editable(name string, e control.Edit) (m made, exists bool, err
 	}
 	return m, exists, nil
 }
+
+// maxName bounds the name of a camera that is made at run time, which is in subjects and names of files.
+const maxName = 100
 
 // hidden stands for the secrets of an address.
 const hidden = "***"
@@ -395,7 +408,9 @@ func newEntry(d config.CameraDocument, before made, exists bool, by string) (e c
 	if e.Source, err = source.ParseAddress(d.Source.Reveal()); err != nil {
 		return e, fmt.Errorf("source: %w", err)
 	}
-	e.Settings, err = d.JSON()
+	if e.Settings, err = d.JSON(); err == nil && len(e.Settings) > cameras.MaxSettings {
+		err = fmt.Errorf("the settings have %d bytes: must have at most %d", len(e.Settings), cameras.MaxSettings)
+	}
 	return e, err
 }
 
@@ -430,14 +445,50 @@ func (s *system) effect(p *plan, name string) control.Effect {
 	return control.EffectNone
 }
 
-// notStored is the error of a change that could not be stored.
-func (s *system) notStored(name string, err error) error {
+// notStored is the error of a change that could not be stored. Its answer may be lost all the same, so the stored entry
+// is read again, for the next change to replace.
+func (s *system) notStored(ctx context.Context, name string, err error) error {
+	s.readAgain(ctx, name)
 	if errors.Is(err, cameras.ErrStale) {
 		return control.Stale{Err: errcode.CameraChanged.Wrap(fmt.Errorf("camera %s: %w", name, err))}
 	}
-	s.log.Error("a change of a camera could not be stored and does not count", "camera", name,
+	s.log.Error("a change of a camera could not be stored and is not in effect", "camera", name,
 		"error", errcode.StoreCameras.Default(err))
 	return errcode.StoreCameras.Default(err)
+}
+
+// errNotInEffect is why a camera is not monitored whose entry was stored although its change failed.
+var errNotInEffect = errors.New("its change is stored but not in effect: change it again, remove it, or restart vigil")
+
+// readAgain takes over the revision of a camera's stored entry.
+func (s *system) readAgain(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(ctx, historyTimeout)
+	defer cancel()
+	stored, err := s.store.Find(ctx, name)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, exists := s.made[name]
+	switch {
+	case stored.Removed || stored.Revision == 0:
+		m.entry.Revision = 0
+	case exists:
+		m.entry.Revision = stored.Revision
+	default:
+		if m = newMade(stored); m.err == nil {
+			m.err = errNotInEffect
+		}
+		exists = true
+	}
+	if exists {
+		s.made = maps.Clone(s.made)
+		if s.made == nil {
+			s.made = map[string]made{}
+		}
+		s.made[name] = m
+	}
 }
 
 // enactEdit makes a stored change effective.

@@ -133,6 +133,12 @@ func (s *system) configRemarks() []health.Item {
 			Kind: health.KindConfig, Name: key, State: health.ConfigNeedsRestart, Code: string(errcode.ConfigRestart),
 		})
 	}
+	if s.store == nil && s.file != "" {
+		all = append(all, health.Item{
+			Kind: health.KindConfig, Name: "cameras", State: health.ConfigUnreadable, Code: string(errcode.StoreCameras),
+			Detail: "the cameras that were made at run time could not be read at the start and are not monitored",
+		})
+	}
 	for _, c := range s.failedMade() {
 		if c.Code == string(errcode.CameraTwice) {
 			all = append(all, health.Item{

@@ -84,12 +84,12 @@ func (p *Preparation) add(key string, err error) {
 // PrepareCameras reads the files of a configuration file's cameras and opens the recordings. A live camera may become
 // available later.
 func PrepareCameras(ctx context.Context, cfg config.Config, file string) *Preparation {
-	return prepareCameras(ctx, cfg, file, Models{}, false)
+	return prepareCameras(ctx, cfg, func(string) string { return file }, Models{}, false)
 }
 
 // prepareCameras is PrepareCameras of a configuration file with models that are loaded already. With uncalibrated a
 // calibration that was made for other settings is no problem: the camera is not calibrated.
-func prepareCameras(ctx context.Context, cfg config.Config, file string, loaded Models,
+func prepareCameras(ctx context.Context, cfg config.Config, fileOf func(camera string) string, loaded Models,
 	uncalibrated bool,
 ) *Preparation {
 	p := &Preparation{}
@@ -98,7 +98,7 @@ func prepareCameras(ctx context.Context, cfg config.Config, file string, loaded 
 	}
 	for i, c := range cfg.Cameras {
 		at := fmt.Sprintf("cameras[%d]", i)
-		cam, unfit, err := newCamera(c, file, loaded)
+		cam, unfit, err := newCamera(c, fileOf(c.Name), loaded)
 		if err == nil && unfit == nil && cam.Live {
 			unfit = fitsRate(cam)
 		}

@@ -317,7 +317,7 @@ func TestRateBelowCalibration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := prepareCameras(t.Context(), cfg, r.path("vigil.yaml"), Models{}, true)
+		p := prepareCameras(t.Context(), cfg, func(string) string { return r.path("vigil.yaml") }, Models{}, true)
 		if err := p.Err(); err != nil {
 			t.Fatal(err)
 		}

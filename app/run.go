@@ -59,7 +59,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	}
 	found := inForceOf(cfg, named)
 	// A calibration that does not fit costs one camera its alerts, as it does while vigil runs, not all of them.
-	p := prepareCameras(ctx, watched, o.File, Models{}, true)
+	p := prepareCameras(ctx, watched, func(string) string { return o.File }, Models{}, true)
 	p.PrepareSinks(cfg, log, false)
 	if err := p.Err(); err != nil {
 		if ctx.Err() != nil {
@@ -91,7 +91,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	s.base, s.named = cfg, named
 	var stored map[string]made
 	s.store, stored = sinks.openCameras(ctx, cfg.DataDir, log)
-	if sinks.mqtt != nil {
+	if sinks.mqtt != nil && s.store != nil {
 		sinks.mqtt.SetCameras(slices.Compact(slices.Sorted(slices.Values(
 			slices.Concat(cameraNames(cfg), slices.Collect(maps.Keys(stored)))))))
 	}

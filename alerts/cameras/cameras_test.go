@@ -191,12 +191,22 @@ func TestUnusableEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, _, _ = open(t, dir)
-	if all, err := s.Load(ctx); err != nil || len(all) != 8 || all[6].Camera != "gate" ||
+	if all, err = s.Load(ctx); err != nil || len(all) != 8 || all[6].Camera != "gate" ||
 		!errors.Is(all[6].Err, errNoKey) {
 		t.Errorf("without the key there are %+v, %v", all, err)
 	}
+	if _, err := s.Put(ctx, entry(t, "new", `{}`)); !errors.Is(err, errNoKey) {
+		t.Errorf("a new key takes the place of a lost one: %v", err)
+	}
+	for _, e := range all {
+		if err := s.Remove(ctx, Entry{
+			Version: Version, Camera: e.Camera, Change: "removed", By: "cli", At: time.Now(), Revision: e.Revision,
+		}); err != nil {
+			t.Fatalf("%s: %v", e.Camera, err)
+		}
+	}
 	if _, err := s.Put(ctx, entry(t, "new", `{}`)); err != nil {
-		t.Errorf("with another key: %v", err)
+		t.Errorf("when nothing is sealed with it: %v", err)
 	}
 }
 

@@ -2,7 +2,8 @@
 // after a restart. The invariants: what Put and Remove have returned without an error is on the disk; a change replaces
 // exactly the revision that its maker has seen; the last Journal changes of each camera are kept; an entry that cannot
 // be used hides no other one; and an address, which may have a password in it, is stored sealed with a key that only
-// the user that vigil runs as can read, so that an account of the server reads none and cannot make a camera either.
+// the user that vigil runs as can read, so that an account of the server reads none and cannot make a camera either,
+// though one that may write can put back an earlier entry of a camera.
 package cameras
 
 import (

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -54,6 +55,14 @@ func makeKey(dir string) (key, error) {
 	_, _ = rand.Read(raw) // it never fails
 	text := base64.StdEncoding.EncodeToString(raw) + "\n"
 	if err := renameio.WriteFile(filepath.Join(dir, KeyFile), []byte(text), 0o600); err != nil {
+		return key{}, fmt.Errorf("write the key of the cameras: %w", err)
+	}
+	// What is sealed with it is synced, so its name must be.
+	folder, err := os.Open(dir)
+	if err == nil {
+		err = errors.Join(folder.Sync(), folder.Close())
+	}
+	if err != nil {
 		return key{}, fmt.Errorf("write the key of the cameras: %w", err)
 	}
 	return newKey(raw), nil

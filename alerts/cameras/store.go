@@ -91,8 +91,8 @@ func (s *Store) Load(ctx context.Context) ([]Entry, error) {
 		switch {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("bucket of cameras: %w", context.Cause(ctx))
-		case errors.Is(err, jetstream.ErrKeyNotFound):
-			continue // deleted
+		case errors.Is(err, jetstream.ErrKeyNotFound): // nothing deletes the last message of a listed key
+			found = Entry{Camera: name, Err: errUnreadable}
 		case err != nil:
 			found = Entry{Camera: name, Revision: found.Revision, Err: err}
 		case found.Removed:
@@ -126,25 +126,62 @@ func (s *Store) currentKey() key {
 	return s.key
 }
 
-// keyToSeal returns the key, which is made if there is none: then what was sealed with it is lost anyway.
-func (s *Store) keyToSeal() (key, error) {
+// errUnreadable is of an entry that the server lists and cannot give.
+var errUnreadable = errors.New("the stored entry cannot be read: the store in data_dir is damaged; " +
+	"remove the camera and add it again")
+
+// keyToSeal returns the key. It is made if there is none and nothing was sealed: a key that cannot be read now, or was
+// not restored yet, must not be lost with all that was sealed with it.
+func (s *Store) keyToSeal(ctx context.Context) (key, error) {
+	if k := s.currentKey(); k.aead != nil {
+		return k, nil
+	}
+	all, err := s.Load(ctx)
+	if err != nil {
+		return key{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.key.aead == nil {
-		made, err := makeKey(s.dir)
-		if err != nil {
-			return key{}, err
-		}
-		s.key = made
+		s.key = readKey(s.dir)
 	}
+	if s.key.aead != nil {
+		return s.key, nil
+	}
+	if !errors.Is(s.key.err, errNoKey) || len(all) > 0 {
+		return key{}, s.key.err
+	}
+	made, err := makeKey(s.dir)
+	if err != nil {
+		return key{}, err
+	}
+	s.key = made
 	return s.key, nil
+}
+
+// Find returns the stored entry of a camera, which may be a removal; without a Revision there is none.
+func (s *Store) Find(ctx context.Context, camera string) (Entry, error) {
+	kv, err := s.js.KeyValue(ctx, alerts.CamerasBucket)
+	if err != nil {
+		return Entry{}, fmt.Errorf("bucket of cameras: %w", err)
+	}
+	e, err := s.get(ctx, kv, camera)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		return Entry{Camera: camera}, nil
+	case err != nil && e.Revision == 0:
+		return e, fmt.Errorf("bucket of cameras: %w", err)
+	case err != nil:
+		return Entry{Camera: camera, Revision: e.Revision, Err: err}, nil
+	}
+	return e, nil
 }
 
 // Put stores an entry in place of the one with its Revision, or as a new one if that is 0, and returns its own
 // revision. It fails with ErrStale if the stored one has another revision. It retries while the server restarts, for
 // some seconds, and creates the bucket again if it is gone.
 func (s *Store) Put(ctx context.Context, e Entry) (revision uint64, err error) {
-	k, err := s.keyToSeal()
+	k, err := s.keyToSeal(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -201,8 +238,15 @@ func (s *Store) replace(ctx context.Context, e Entry, data []byte) (revision uin
 	last := e.Revision
 	stored, err := kv.Get(ctx, e.Camera)
 	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound) && last != 0:
+		return 0, ErrStale
 	case errors.Is(err, jetstream.ErrKeyNotFound):
-		revision, err = kv.Create(ctx, e.Camera, data)
+		if revision, err = kv.Create(ctx, e.Camera, data); stale(err) == ErrStale { //nolint:errorlint // it is that
+			err = s.dropUnreadable(ctx, kv, e.Camera)
+			if err == nil {
+				revision, err = kv.Create(ctx, e.Camera, data)
+			}
+		}
 		return revision, stale(err)
 	case err != nil:
 		return 0, err
@@ -218,6 +262,18 @@ func (s *Store) replace(ctx context.Context, e Entry, data []byte) (revision uin
 	}
 	revision, err = kv.Update(ctx, e.Camera, data, last)
 	return revision, stale(err)
+}
+
+// dropUnreadable deletes the messages of a camera if the latest one still cannot be read.
+func (s *Store) dropUnreadable(ctx context.Context, kv jetstream.KeyValue, camera string) error {
+	if _, err := kv.Get(ctx, camera); !errors.Is(err, jetstream.ErrKeyNotFound) {
+		return ErrStale
+	}
+	stream, err := s.js.Stream(ctx, "KV_"+alerts.CamerasBucket)
+	if err != nil {
+		return err
+	}
+	return stream.Purge(ctx, onlyLatest(camera)[:1]...)
 }
 
 // stale makes the error of another revision ErrStale.

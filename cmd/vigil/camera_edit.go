@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -107,13 +108,16 @@ func (f controlFlags) put(cmd *cobra.Command, name string, settings map[string]a
 	})
 }
 
+// settingsKey is a key of a camera's settings.
+var settingsKey = regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)*$`)
+
 // setValues sets keys of a camera: each of values is key=value, where the key may be in maps, as detector.enter, and
 // the value is as in the configuration file; none takes the key out. The source is text; - is read from in.
 func setValues(settings map[string]any, values []string, in io.Reader) error {
 	for _, one := range values {
 		key, text, ok := strings.Cut(one, "=")
-		if !ok || key == "" {
-			return errors.New("give KEY=VALUE, as hop=4") // not quoted: it may have a password in it
+		if !ok || !settingsKey.MatchString(key) {
+			return errors.New("give KEY=VALUE, as hop=4 or source=ADDRESS") // not quoted: it may have a password in it
 		}
 		var value any
 		switch {

@@ -90,6 +90,7 @@ const (
 
 	ConfigNotInForce   = "not_in_force"
 	ConfigNeedsRestart = "needs_restart"
+	ConfigUnreadable   = "unreadable" // the cameras that were made at run time could not be read
 	ConfigTwice        = "name_twice" // a camera of the file and one made at run time have one name
 
 	SinkDisconnected = "disconnected"

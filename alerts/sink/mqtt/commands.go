@@ -58,6 +58,7 @@ type commands struct {
 	// there are no commands. They belong to connectLoop.
 	received map[string]bool
 	failures int
+	failedAt time.Time // the last of them
 	warned   bool
 
 	mu      sync.Mutex
@@ -103,6 +104,10 @@ const (
 	snoozeSwitch  = "snooze"
 )
 
+// subscribeAgain is how long after maxSubscribeFailures a new connection tries to subscribe again: they may have been a
+// broker that was restarting.
+const subscribeAgain = 10 * time.Minute
+
 // subscriptionRefused is the return code of a subscription that failed (MQTT 3.1.1, 3.9.3).
 const subscriptionRefused = 0x80
 
@@ -113,7 +118,7 @@ func (c *commands) subscribe(conn *connection) error {
 		return nil
 	}
 	c.received = map[string]bool{}
-	if c.failures >= maxSubscribeFailures {
+	if c.failures >= maxSubscribeFailures && time.Since(c.failedAt) < subscribeAgain {
 		return nil
 	}
 	filters, switches := map[string]byte{}, map[string]string{}
@@ -130,6 +135,7 @@ func (c *commands) subscribe(conn *connection) error {
 		err = c.checkGranted(token, switches)
 	} else if c.sink.ctx.Err() == nil {
 		c.failures++
+		c.failedAt = time.Now()
 	}
 	lost := conn.cause()
 	switch {

@@ -38,9 +38,9 @@ type announced struct {
 // topics, other names.
 func (w *Sink) publishRetained(ctx context.Context, c *connection, done *announced) error {
 	w.mu.Lock()
-	cameras, incomplete, old := w.cameras, w.incomplete, w.leftBehind
+	cameras, incomplete, old := w.cameras, w.incomplete, slices.Clone(w.leftBehind)
+	left := len(old)
 	states, health := maps.Clone(w.retainedStates), maps.Clone(w.health)
-	w.leftBehind = nil // an error leaves them in the registry's record
 	w.mu.Unlock()
 	wanted, err := w.wanted(cameras, states, health)
 	if err != nil {
@@ -59,6 +59,9 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, done *announc
 	}
 	stale, err := w.opts.Registry.addRetained(w.address, topics, old)
 	w.warn(err)
+	w.mu.Lock()
+	w.leftBehind = slices.Clone(w.leftBehind[min(left, len(w.leftBehind)):]) // these are in the registry's record now
+	w.mu.Unlock()
 	if incomplete {
 		stale = nil // they stay in the registry's record
 	}
