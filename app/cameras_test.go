@@ -46,7 +46,8 @@ func TestEditsAfterFailures(t *testing.T) {
 	r.store = store
 	put := func(name string, revision uint64, hop int) (control.Edited, error) {
 		return r.PutCamera(t.Context(), name, control.Edit{
-			Settings: fmt.Appendf(nil, `{"source":%q,"fps":0,"hop":%d,"threshold":{"lo":0.1,"theta":0.5}}`, r.video, hop),
+			Settings: fmt.Appendf(nil, `{"source":%q,"fps":0,"hop":%d,"threshold":{"lo":0.1,"theta":0.5}}`,
+				r.video, hop),
 			Revision: revision, By: "cli",
 		})
 	}
@@ -64,7 +65,8 @@ func TestEditsAfterFailures(t *testing.T) {
 	}
 	store.unreachable = false
 	for range 2 { // the second time another camera was edited meanwhile
-		if a := shown("a"); a.State != alerts.StateFailed || a.Revision == 0 || !strings.Contains(a.Detail, "not in effect") {
+		if a := shown("a"); a.State != alerts.StateFailed || a.Revision == 0 ||
+			!strings.Contains(a.Detail, "not in effect") {
 			t.Fatalf("the camera is %+v", a)
 		}
 		if _, err := put("b", shown("b").Revision, 8-int(min(1, shown("b").Revision))); err != nil {

@@ -316,8 +316,8 @@ func TestSelectPeaks(t *testing.T) {
 	}
 }
 
-// TestCautiousThreshold checks that theta is above what was seen however long the video is, and that the tail takes over
-// without a step.
+// TestCautiousThreshold checks that theta is above what was seen however long the video is, and that the tail takes
+// over without a step.
 func TestCautiousThreshold(t *testing.T) {
 	const lo, highest = 1., 3.
 	c := &Calibration{Detector: detect.DefaultConfig().Record()}

@@ -107,8 +107,8 @@ func TestSetCameras(t *testing.T) {
 	})
 }
 
-// A sink that does not know all cameras yet deletes nothing of the others, so that a restart does not make Home Assistant
-// forget them.
+// A sink that does not know all cameras yet deletes nothing of the others, so that a restart does not make Home
+// Assistant forget them.
 func TestIncompleteCameras(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		dir := t.TempDir()
