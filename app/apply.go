@@ -152,7 +152,8 @@ func (s *system) plan(ctx context.Context, file config.Config, named []config.Ca
 	}
 	p := prepareCameras(ctx, cfg, next.fileOf(s.file), s.unchangedModels(now.digests), true)
 	if len(file.Cameras) == 0 && len(cfg.Cameras) > 0 {
-		p.add("cameras", errors.New("none is configured; the file must have at least one, beside those made at run time"))
+		p.add("cameras", errors.New("none is configured; the file must have at least one, beside those made at run "+
+			"time"))
 	}
 	for i := range p.cameras {
 		if err := p.cameras[i].Check(); err != nil {

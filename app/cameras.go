@@ -77,8 +77,8 @@ func (d *Sinks) openCameras(ctx context.Context, dataDir string, log *slog.Logge
 
 // twice is the error of a name that the file and a camera made at run time have.
 func (s *system) twice(m made) error {
-	return errcode.CameraTwice.Wrap(fmt.Errorf("camera %s is in %s, and was made at run time as well (%s by %s at %s); "+
-		"name the one of the file otherwise, or remove the other one: 'vigil camera remove %s'", m.entry.Camera, s.file,
+	return errcode.CameraTwice.Wrap(fmt.Errorf("camera %s is in %s, and was made at run time as well (%s by %s at "+
+		"%s); name the one of the file otherwise, or remove the other one: 'vigil camera remove %s'", m.entry.Camera, s.file,
 		m.entry.Change, m.entry.By, m.entry.At.UTC().Format(time.RFC3339), m.entry.Camera))
 }
 

@@ -135,7 +135,8 @@ func (s *system) configRemarks() []health.Item {
 	}
 	if s.store == nil && s.file != "" {
 		all = append(all, health.Item{
-			Kind: health.KindConfig, Name: "cameras", State: health.ConfigUnreadable, Code: string(errcode.StoreCameras),
+			Kind: health.KindConfig, Name: "cameras", State: health.ConfigUnreadable,
+			Code:   string(errcode.StoreCameras),
 			Detail: "the cameras that were made at run time could not be read at the start and are not monitored",
 		})
 	}

@@ -238,14 +238,16 @@ func TestFrozenEventIsNotCalm(t *testing.T) {
 		10: "start end:untrusted start end:source_ended", 0: "start end:calm",
 	} {
 		var l recorder
-		cam := placeCamera(t, place{frames: 250, err: io.EOF, frozen: frozen,
+		cam := placeCamera(t, place{
+			frames: 250, err: io.EOF, frozen: frozen,
 			effect: func(frame []byte, second float64) {
 				if second >= 7 && second < 9.4 {
 					for i := range len(frame) / 4 {
 						frame[i] = 250
 					}
 				}
-			}})
+			},
+		})
 		cam.Threshold.Theta, cam.Threshold.Calibration.Theta = 0.4, 0.4
 		if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l}); err != nil {
 			t.Fatal(err)

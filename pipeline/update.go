@@ -19,10 +19,11 @@ type update struct {
 }
 
 // Update gives the camera of that name the settings of c that change between two clips: Threshold, Uncalibrated,
-// Recalibrate, Sensitivity, Adaptive, OnAdapted, Background, AlwaysTrusted, Zones, Detector, Armed and Suspended; the rest of c is
-// ignored. An open event ends as EndReconfigured if the threshold, the calibration or the detector are different, and
-// is found again if what it shows is one by the new settings as well. With other zones or armed hours it goes on. It
-// returns once the settings are in force and the old ones are not used any more; with an error nothing has changed.
+// Recalibrate, Sensitivity, Adaptive, OnAdapted, Background, AlwaysTrusted, Zones, Detector, Armed and Suspended; the
+// rest of c is ignored. An open event ends as EndReconfigured if the threshold, the calibration or the detector are
+// different, and is found again if what it shows is one by the new settings as well. With other zones or armed hours
+// it goes on. It returns once the settings are in force and the old ones are not used any more; with an error nothing
+// has changed.
 func (e *Engine) Update(c Camera) error {
 	e.ops.Lock()
 	defer e.ops.Unlock()

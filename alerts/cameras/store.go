@@ -172,9 +172,9 @@ func (s *Store) Find(ctx context.Context, camera string) (Entry, error) {
 	case err != nil && e.Revision == 0:
 		return e, fmt.Errorf("bucket of cameras: %w", err)
 	case err != nil:
-		return Entry{Camera: camera, Revision: e.Revision, Err: err}, nil
+		e = Entry{Camera: camera, Revision: e.Revision, Err: err}
 	}
-	return e, nil
+	return e, nil //nolint:nilerr // an entry that cannot be used has an Err
 }
 
 // Put stores an entry in place of the one with its Revision, or as a new one if that is 0, and returns its own

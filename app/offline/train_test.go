@@ -24,11 +24,19 @@ func TestTrainingStartsFromBase(t *testing.T) {
 		{"base", TrainOptions{From: weights.Base}, weights.Base + " ", ""},
 		{"another rate", TrainOptions{}, "", "nothing, since base-street is of another frame rate"},
 		{"none", TrainOptions{From: FromNone}, "", "nothing"},
-		{"another network", TrainOptions{Options: train.Options{Preset: "fast"}}, "",
-			"nothing, since base-street is another"},
+		{
+			"another network",
+			TrainOptions{Options: train.Options{Preset: "fast"}},
+			"",
+			"nothing, since base-street is another",
+		},
 		{"no memory", TrainOptions{Options: train.Options{Slots: &no}}, "", "nothing, since base-street is another"},
-		{"the paper's recipe", TrainOptions{Options: train.Options{Recipe: train.Paper}}, "",
-			"nothing, as the paper does"},
+		{
+			"the paper's recipe",
+			TrainOptions{Options: train.Options{Recipe: train.Paper}},
+			"",
+			"nothing, as the paper does",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			training := &Training{Recordings: &Recordings{}, fps: train.DefaultFPS}

@@ -30,7 +30,8 @@ func cameraAddCommand(f *controlFlags) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			settings := map[string]any{}
-			if err := setValues(settings, append([]string{"source=" + address}, values...), cmd.InOrStdin()); err != nil {
+			all := append([]string{"source=" + address}, values...)
+			if err := setValues(settings, all, cmd.InOrStdin()); err != nil {
 				return app.Usage(err)
 			}
 			return f.put(cmd, args[0], settings, 0, check)
