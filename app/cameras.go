@@ -208,12 +208,31 @@ func (s *system) edit(ctx context.Context, all map[string]made, changed []string
 		}
 		p.cameras, p.configs = append(p.cameras, one.cameras...), append(p.configs, one.configs...)
 	}
-	if err := p.divideMemory(s.start.Buffers); err != nil {
+	if err := s.fitMemory(p, all, fail); err != nil {
 		return nil, err
 	}
 	next.p = p
 	next.now = inForce{cfg: cfg, named: namesOf(s.named), digests: digests}
 	return next, nil
+}
+
+// fitMemory divides the memory among the cameras. What is too many fails from the last one on, if it was made at run
+// time and fail permits it.
+func (s *system) fitMemory(p *Preparation, all map[string]made, fail func(string, error) error) error {
+	for {
+		err := p.divideMemory(s.start.Buffers)
+		if err == nil || len(p.configs) == 0 {
+			return err
+		}
+		last := p.configs[len(p.configs)-1].Name
+		if _, is := all[last]; !is {
+			return err
+		}
+		if err := fail(last, err); err != nil {
+			return err
+		}
+		p.drop(last)
+	}
 }
 
 // startMade adds the stored cameras that were made at run time to those of the file, which run. Whatever is wrong with
@@ -291,6 +310,10 @@ func (s *system) PutCamera(ctx context.Context, name string, e control.Edit) (co
 		if c.Name == name {
 			done.Detail = c.Uncalibrated
 		}
+	}
+	if set := switchesOf(s.switches.get(name)); !exists && set != (control.Switches{}) {
+		done.Detail = strings.TrimPrefix(done.Detail+"; switches of an earlier camera of this name are in force: "+
+			set.String(), "; ")
 	}
 	if e.Check {
 		return done, nil

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +95,9 @@ func TestEditsAfterFailures(t *testing.T) {
 	if got := shown("a").Revision; got <= revision {
 		t.Errorf("it is at revision %d after %d", got, revision)
 	}
+	if err := r.switches.change(t.Context(), "a", alerts.SwitchChange{Action: alerts.ActionPause}, "cli"); err != nil {
+		t.Fatal(err)
+	}
 	store.unreachable = true
 	if _, err := r.RemoveCamera(t.Context(), "a", control.Edit{By: "cli"}); !errors.Is(err, errLost) {
 		t.Fatalf("removed without an answer: %v", err)
@@ -101,15 +106,34 @@ func TestEditsAfterFailures(t *testing.T) {
 	if _, err := r.RemoveCamera(t.Context(), "a", control.Edit{By: "cli"}); err != nil {
 		t.Errorf("removed again: %v", err)
 	}
-	if a := shown("a"); a.Name != "" {
+	if a := shown("a"); a.Configured {
 		t.Errorf("the removed camera is %+v", a)
 	}
-	if _, err := put("a", 0, 8); err != nil {
-		t.Errorf("added again: %v", err)
+	if done, err := put("a", 0, 8); err != nil || !strings.Contains(done.Detail, "earlier camera") {
+		t.Errorf("added again: %+v, %v", done, err)
+	}
+	if err := r.switches.change(t.Context(), "a", alerts.SwitchChange{Action: alerts.ActionResume}, "cli"); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := put(strings.Repeat("n", maxName+1), 0, 8); err == nil {
 		t.Error("a very long name is accepted")
 	}
+
+	// With too little memory for all of them, the last ones fail at a start.
+	buffers := r.start.Buffers
+	for r.start.Buffers = 1; ; r.start.Buffers++ {
+		all := r.allMade()
+		if _, err := r.edit(t.Context(), all, slices.Collect(maps.Keys(all)), true); err == nil {
+			if all["b"].err == nil {
+				t.Errorf("%d MiB are enough for one camera and for three", r.start.Buffers)
+			}
+			break
+		}
+		if r.start.Buffers > buffers {
+			t.Fatal("there is never enough memory")
+		}
+	}
+	r.start.Buffers = buffers
 
 	// The file must have a camera of its own, or the next start would fail.
 	head, _, _ := strings.Cut(r.yaml(1, nil), "cameras:")

@@ -210,6 +210,25 @@ func TestUnusableEntries(t *testing.T) {
 	}
 }
 
+// A full bucket forgets earlier changes, not cameras.
+func TestFullBucket(t *testing.T) {
+	s, _, _ := open(t, t.TempDir())
+	settings := `{"x":"` + strings.Repeat("y", MaxSettings-100) + `"}`
+	revisions := map[string]uint64{}
+	for i := range StoreBytes/MaxSettings + 40 {
+		e := entry(t, fmt.Sprintf("c%d", i%30), settings)
+		e.Revision = revisions[e.Camera]
+		revision, err := s.Put(alerttest.Within(t), e)
+		if err != nil {
+			t.Fatalf("change %d: %v", i, err)
+		}
+		revisions[e.Camera] = revision
+	}
+	if all, err := s.Load(alerttest.Within(t)); err != nil || len(all) != 30 || all[0].Err != nil {
+		t.Errorf("%d cameras, %v", len(all), err)
+	}
+}
+
 // docs/formats describes every field of an entry.
 func TestFormatIsDocumented(t *testing.T) {
 	docs.CheckVersion(t, "cameras.md", Version)

@@ -213,14 +213,34 @@ func (s *Store) store(ctx context.Context, e Entry, k key) (revision uint64, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	for {
+	for full := false; ; {
 		revision, err = s.replace(ctx, e, data)
 		if err == nil || errors.Is(err, ErrStale) {
 			return revision, err
 		}
+		if !full && strings.Contains(err.Error(), "maximum bytes") {
+			full = true
+			s.forgetChanges(ctx)
+			continue
+		}
 		if !retry.Sleep(ctx, retryPause) {
 			return 0, fmt.Errorf("store camera %s: %w", e.Camera, err)
 		}
+	}
+}
+
+// forgetChanges makes room in a full bucket: of each camera only the entry is kept, not its earlier ones.
+func (s *Store) forgetChanges(ctx context.Context) {
+	stream, err := s.js.Stream(ctx, "KV_"+alerts.CamerasBucket)
+	if err != nil {
+		return
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(subjectPrefix+">"))
+	if err != nil {
+		return
+	}
+	for subject := range info.State.Subjects {
+		_ = stream.Purge(ctx, onlyLatest(strings.TrimPrefix(subject, subjectPrefix))...) // else the bucket stays full
 	}
 }
 
