@@ -261,7 +261,7 @@ func (s *Store) replace(ctx context.Context, e Entry, data []byte) (revision uin
 	case errors.Is(err, jetstream.ErrKeyNotFound) && last != 0:
 		return 0, ErrStale
 	case errors.Is(err, jetstream.ErrKeyNotFound):
-		if revision, err = kv.Create(ctx, e.Camera, data); stale(err) == ErrStale { //nolint:errorlint // it is that
+		if revision, err = kv.Create(ctx, e.Camera, data); errors.Is(stale(err), ErrStale) {
 			err = s.dropUnreadable(ctx, kv, e.Camera)
 			if err == nil {
 				revision, err = kv.Create(ctx, e.Camera, data)
