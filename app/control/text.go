@@ -87,9 +87,8 @@ func (c Cameras) Print(w io.Writer) error {
 			continue
 		}
 		t.row(one.Name, one.Origin.String(), string(one.State), localTime(one.Since),
-			fmt.Sprintf("%.1f", one.FramesPerSecond), number(one.ClipsScored), number(one.ClipsSkipped), number(one.Events),
-			measured(one.Regularity, "%.2f"),
-			one.Switches.String(), one.Detail)
+			fmt.Sprintf("%.1f", one.FramesPerSecond), number(one.ClipsScored), number(one.ClipsSkipped),
+			number(one.Events), measured(one.Regularity, "%.2f"), one.Switches.String(), one.Detail)
 	}
 	return t.flush()
 }
