@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	"vigil/alerts"
+	"vigil/api"
 	"vigil/app/control"
 	"vigil/config"
 	"vigil/internal/errcode"
@@ -152,7 +154,7 @@ func (s *system) serve(ctx context.Context, dataDir string) (stop func()) {
 		s.log.Warn("'vigil status' and 'vigil camera' do not reach this vigil", "error", err,
 			errcode.Key, errcode.ServerControl)
 	} else {
-		server = control.Serve(l, control.Handler(s, "cli"), s.log)
+		server = control.Serve(l, s.socketHandler(), s.log)
 	}
 	return func() {
 		s.sinks.onSwitch.Store(nil)
@@ -164,6 +166,14 @@ func (s *system) serve(ctx context.Context, dataDir string) (stop func()) {
 		}
 		work.Wait()
 	}
+}
+
+// socketHandler serves the control socket, which only the user that vigil runs as reaches.
+func (s *system) socketHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", control.Handler(s, "cli"))
+	mux.Handle("/api/", api.New(api.Options{System: s}))
+	return mux
 }
 
 // onSwitched makes a change of a camera's switches effective.

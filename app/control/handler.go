@@ -120,6 +120,11 @@ func readChange(w http.ResponseWriter, r *http.Request, now time.Time) (alerts.S
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return alerts.SwitchChange{}, errors.New("the request is not valid: something follows the object")
 	}
+	return in.SwitchChange(now)
+}
+
+// SwitchChange returns the change that is asked for at a time.
+func (in ChangeRequest) SwitchChange(now time.Time) (alerts.SwitchChange, error) {
 	change := alerts.SwitchChange{Action: in.Action}
 	switch {
 	case in.Until != nil && in.For != "":

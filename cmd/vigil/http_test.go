@@ -208,7 +208,11 @@ webhook: {url: "`+hook.URL+`"}`))
 	if code, text := get(t, at+"/healthz"); code != http.StatusOK {
 		t.Errorf("/healthz answers %d: %s", code, text)
 	}
-	for _, path := range []string{"/", "/metrics/", "/debug/pprof/", "/readyz/../metrics/x"} {
+	if code, text := get(t, at+"/api/v1/cameras"); code != http.StatusOK ||
+		!strings.Contains(text, `"name":"flashes"`) {
+		t.Errorf("the API lists: %d %s", code, text)
+	}
+	for _, path := range []string{"/", "/api", "/metrics/", "/debug/pprof/", "/readyz/../metrics/x"} {
 		if code, _ := get(t, at+path); code != http.StatusNotFound {
 			t.Errorf("%s answers %d", path, code)
 		}

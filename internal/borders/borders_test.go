@@ -73,14 +73,15 @@ var borders = []border{
 	},
 	{"bench", "model/... internal/...", nil, true},
 	{"app/control", "alerts geometry internal/...", []string{nats, cobra}, true},
+	{"api/...", "api app/control alerts geometry internal/...", []string{nats, cobra}, true},
 	{
-		"app", "app/control config pipeline/... capture/... preprocess weights model model/kernel alerts/... video " +
+		"app", "api app/control config pipeline/... capture/... preprocess weights model model/kernel alerts/... video " +
 			"geometry internal/...",
 		[]string{cobra, gorgonia},
 		false,
 	},
 	{
-		"app/...", "app/... eval bench/... config pipeline/... capture/... preprocess weights model/... " +
+		"app/...", "api app/... eval bench/... config pipeline/... capture/... preprocess weights model/... " +
 			"alerts/... video geometry internal/...",
 		[]string{cobra},
 		false,

@@ -101,8 +101,15 @@ const (
 
 	BuildNoOpenCV Code = "build.no_opencv"
 
+	RequestInvalid    Code = "request.invalid"
+	RequestNotFound   Code = "request.not_found"
+	RequestNotAllowed Code = "request.not_allowed"
+	RequestNoMatch    Code = "request.no_match"
+	RequestTooLarge   Code = "request.too_large"
+
 	ServerClient    Code = "server.client"
 	ServerControl   Code = "server.control"
 	ServerUnstopped Code = "server.unstopped"
 	ServerNoHTTP    Code = "server.no_http"
+	ServerInternal  Code = "server.internal"
 )

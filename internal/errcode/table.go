@@ -511,6 +511,32 @@ var table = []Entry{
 		Remedy: "Build it with 'make build' on Linux, or use the container image.",
 	},
 	{
+		Code: RequestInvalid, Title: "The request is not valid",
+		Cause:  "A program sent the API something that it does not accept; nothing was changed.",
+		Remedy: "Correct the parts that detail and fields name; /api/openapi.json describes every request.",
+	},
+	{
+		Code: RequestNotFound, Title: "The API has nothing there",
+		Cause: "No route has this path and method, or there is nothing of this name or number, or none that this " +
+			"login may see.",
+		Remedy: "Compare the address with /api/openapi.json, and the name with the list.",
+	},
+	{
+		Code: RequestNotAllowed, Title: "This login may not do that",
+		Cause:  "The login may view, or is limited to some cameras; nothing was changed.",
+		Remedy: "Use a login that may operate the camera.",
+	},
+	{
+		Code: RequestNoMatch, Title: "The request does not say which revision it changes",
+		Cause:  "A change without If-Match could undo what somebody else has changed meanwhile; nothing was changed.",
+		Remedy: "Read the camera, and send the ETag of that answer as If-Match.",
+	},
+	{
+		Code: RequestTooLarge, Title: "The request is too large",
+		Cause:  "The body has more bytes than the route accepts; nothing was changed.",
+		Remedy: "Send less: a camera has at most 64 KiB, every other request 4 KiB.",
+	},
+	{
 		Code: ServerClient, Title: "A client of the server inside vigil was refused or failed",
 		Cause: "A program asked the NATS server inside vigil for what its account may not do, or the server " +
 			"reports a problem.",
@@ -534,5 +560,10 @@ var table = []Entry{
 		Cause: "Another program listens on the address of http.listen or http.pprof, often another vigil, or this " +
 			"machine lacks it. Cameras and alerts go on.",
 		Remedy: "Find the program (ss -ltnp), or set http.listen to a free port or to off, and start vigil again.",
+	},
+	{
+		Code: ServerInternal, Title: "An answer could not be made",
+		Cause:  "The request was valid; the fault is vigil's.",
+		Remedy: "Read the log of that time, and report it with the version.",
 	},
 }

@@ -1,0 +1,213 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"vigil/alerts"
+	"vigil/app/control"
+	"vigil/internal/errcode"
+)
+
+// Settings are a camera as an element of cameras in the configuration.
+type Settings json.RawMessage
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *Settings) UnmarshalJSON(text []byte) error { return (*json.RawMessage)(s).UnmarshalJSON(text) }
+
+// Schema implements huma.SchemaProvider.
+func (Settings) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Type: huma.TypeObject, AdditionalProperties: true,
+		Description: "A camera as an element of cameras in the configuration, which 'vigil config schema' describes; " +
+			"an unknown key is an error. A source that is as it is shown, with *** in place of its password, keeps " +
+			"the stored one.",
+		Properties: map[string]*huma.Schema{
+			"name":   {Type: huma.TypeString, Description: "The camera's name."},
+			"source": {Type: huma.TypeString, Description: "Where its video comes from, such as a URL. It is never shown whole."},
+		},
+	}
+}
+
+// SwitchRequest asks for a change of switches. Until and For are for pause and snooze: one of them, or none for a pause
+// without an end.
+type SwitchRequest struct {
+	_ struct{} `json:"-" additionalProperties:"false"`
+	// Action is what is switched.
+	Action alerts.SwitchAction `json:"action" enum:"pause,resume,snooze,snooze_off,detection_on,detection_off"`
+	// Until is when a pause or snooze ends.
+	Until *time.Time `json:"until,omitempty"`
+	// For is how long it lasts, as 90s, 30m or 2h.
+	For string `json:"for,omitempty" maxLength:"20"`
+}
+
+type cameraInput struct {
+	Name string `path:"name" maxLength:"64" doc:"The camera's name"`
+}
+
+type cameraOutput struct {
+	ETag string `header:"ETag" doc:"The revision of a camera that was made at run time, for If-Match"`
+	Body control.Camera
+}
+
+type addInput struct {
+	Check bool `query:"check" doc:"Only check, and say what would happen"`
+	Body  Settings
+}
+
+type changeInput struct {
+	Name    string `path:"name" maxLength:"64" doc:"The camera's name"`
+	Check   bool   `query:"check" doc:"Only check, and say what would happen"`
+	IfMatch string `header:"If-Match" maxLength:"40" doc:"The ETag of the camera that is changed, or *; required"`
+	Body    Settings
+}
+
+type removeInput struct {
+	Name    string `path:"name" maxLength:"64" doc:"The camera's name"`
+	Check   bool   `query:"check" doc:"Only check, and say what would happen"`
+	IfMatch string `header:"If-Match" maxLength:"40" doc:"The ETag of the camera that is removed, or *; required"`
+}
+
+type switchInput struct {
+	Name string `path:"name" maxLength:"64" doc:"The camera's name"`
+	Body SwitchRequest
+}
+
+type editedOutput struct {
+	Status   int
+	ETag     string `header:"ETag" doc:"The camera's new revision"`
+	Location string `header:"Location" doc:"The path of a new camera"`
+	Body     control.Edited
+}
+
+// permit returns the error of a request that may not have a camera: one that it may not see does not exist for it.
+func (s *server) permit(ctx context.Context, p Permission, name string) error {
+	switch {
+	case !s.access.Allowed(ctx, View, name):
+		return problemOf(fmt.Errorf("camera %q: %w", name, control.ErrNoCamera))
+	case !s.access.Allowed(ctx, p, name):
+		return newProblem(http.StatusForbidden, errcode.RequestNotAllowed, "camera "+name+" may only be viewed")
+	}
+	return nil
+}
+
+func (s *server) showCamera(ctx context.Context, in *cameraInput) (*cameraOutput, error) {
+	if err := s.permit(ctx, View, in.Name); err != nil {
+		return nil, err
+	}
+	c, err := s.Camera(ctx, in.Name)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	return &cameraOutput{etag(c.Revision), c}, nil
+}
+
+func (s *server) addCamera(ctx context.Context, in *addInput) (*editedOutput, error) {
+	if !s.access.Everywhere(ctx, Operate) {
+		return nil, newProblem(http.StatusForbidden, errcode.RequestNotAllowed, "only who operates all cameras may add one")
+	}
+	var named struct {
+		Name string `json:"name"`
+	}
+	if err := json.Unmarshal(in.Body, &named); err != nil || named.Name == "" {
+		return nil, refused(http.StatusUnprocessableEntity, "the camera has no name",
+			[]error{&huma.ErrorDetail{Location: "body.name", Message: "must be a text"}})
+	}
+	done, err := s.PutCamera(ctx, named.Name, control.Edit{
+		Settings: in.Body, Check: in.Check, By: s.access.Name(ctx),
+	})
+	if err != nil {
+		p := problemOf(err)
+		if p.Status == http.StatusPreconditionFailed { // nothing was said of a revision: it exists
+			p.Status = http.StatusConflict
+		}
+		return nil, p
+	}
+	out := &editedOutput{Status: http.StatusCreated, ETag: etag(done.Revision), Body: done}
+	if out.Location = camerasPath + "/" + url.PathEscape(done.Name); in.Check {
+		out.Status, out.Location = http.StatusOK, ""
+	}
+	return out, nil
+}
+
+func (s *server) changeCamera(ctx context.Context, in *changeInput) (*editedOutput, error) {
+	return s.edit(ctx, in.Name, in.IfMatch, s.PutCamera, control.Edit{Settings: in.Body, Check: in.Check})
+}
+
+func (s *server) removeCamera(ctx context.Context, in *removeInput) (*editedOutput, error) {
+	return s.edit(ctx, in.Name, in.IfMatch, s.RemoveCamera, control.Edit{Check: in.Check})
+}
+
+func (s *server) edit(ctx context.Context, name, match string,
+	change func(context.Context, string, control.Edit) (control.Edited, error), e control.Edit,
+) (*editedOutput, error) {
+	if err := s.permit(ctx, Operate, name); err != nil {
+		return nil, err
+	}
+	var err error
+	if e.Revision, err = s.revision(ctx, name, match); err != nil {
+		return nil, err
+	}
+	e.By = s.access.Name(ctx)
+	done, err := change(ctx, name, e)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	return &editedOutput{Status: http.StatusOK, ETag: etag(done.Revision), Body: done}, nil
+}
+
+// revision is the one that If-Match names.
+func (s *server) revision(ctx context.Context, name, match string) (uint64, error) {
+	if match != "" && match != "*" {
+		tag, quoted := strings.CutPrefix(strings.TrimSuffix(match, `"`), `"`)
+		if n, err := strconv.ParseUint(tag, 10, 64); err == nil && n > 0 && quoted && match == etag(n) {
+			return n, nil
+		}
+		return 0, newProblem(http.StatusPreconditionFailed, errcode.CameraChanged,
+			"If-Match is not an ETag of camera "+name)
+	}
+	c, err := s.Camera(ctx, name)
+	switch {
+	case err != nil:
+		return 0, problemOf(err)
+	case c.Origin == control.OriginFile:
+		return 0, newProblem(http.StatusConflict, errcode.CameraOfFile, "camera "+name+
+			" is one of the configuration file: change it there")
+	case match == "":
+		return 0, newProblem(http.StatusPreconditionRequired, errcode.RequestNoMatch,
+			"If-Match is missing: must be the ETag of camera "+name)
+	}
+	return c.Revision, nil
+}
+
+func (s *server) switchCamera(ctx context.Context, in *switchInput) (*cameraOutput, error) {
+	if err := s.permit(ctx, Operate, in.Name); err != nil {
+		return nil, err
+	}
+	request := control.ChangeRequest{Action: in.Body.Action, Until: in.Body.Until, For: in.Body.For}
+	change, err := request.SwitchChange(time.Now())
+	if err != nil {
+		return nil, problemOf(control.Invalid{Err: err})
+	}
+	c, err := s.Switch(ctx, in.Name, change, s.access.Name(ctx))
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	return &cameraOutput{etag(c.Revision), c}, nil
+}
+
+// etag is the ETag of a revision; "" for none.
+func etag(revision uint64) string {
+	if revision == 0 {
+		return ""
+	}
+	return `"` + strconv.FormatUint(revision, 10) + `"`
+}

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"vigil/app/control"
+)
+
+const (
+	camerasPath = root + "/cameras"
+	cameraPath  = camerasPath + "/{name}"
+	// maxSettings bounds a camera's settings in bytes, which may have masks and zones, and maxRequest all other bodies.
+	maxSettings = 64 << 10
+	maxRequest  = 4 << 10
+)
+
+// CameraList is a page of cameras, by name.
+type CameraList struct {
+	// Cameras are the cameras of this page.
+	Cameras []control.Camera `json:"cameras"`
+	// Next is the cursor of the next page; absent at the end.
+	Next string `json:"next,omitempty"`
+}
+
+func (s *server) addCameras(to huma.API) {
+	huma.Register(to, route(http.MethodGet, camerasPath, View, "list-cameras", "List the cameras"), s.listCameras)
+	huma.Register(to, route(http.MethodGet, cameraPath, View, "show-camera", "Show a camera"), s.showCamera)
+	add := route(http.MethodPost, camerasPath, Operate, "add-camera", "Add a camera")
+	add.Description = "Of all cameras only: a login that is limited to some cannot add one."
+	add.MaxBodyBytes, add.DefaultStatus = maxSettings, http.StatusCreated
+	huma.Register(to, add, s.addCamera)
+	set := route(http.MethodPut, cameraPath, Operate, "change-camera", "Replace the settings of a camera")
+	set.MaxBodyBytes = maxSettings
+	huma.Register(to, set, s.changeCamera)
+	huma.Register(to, route(http.MethodDelete, cameraPath, Operate, "remove-camera", "Remove a camera"), s.removeCamera)
+	huma.Register(to, route(http.MethodPost, cameraPath+"/switches", Operate, "switch-camera",
+		"Pause, resume or snooze a camera, or switch its detection"), s.switchCamera)
+}
+
+type listInput struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many elements a page has"`
+	Cursor string `query:"cursor" maxLength:"400" doc:"The next of the page before"`
+}
+
+type camerasOutput struct{ Body CameraList }
+
+func (s *server) listCameras(ctx context.Context, in *listInput) (*camerasOutput, error) {
+	after, err := keyOf(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.DeleteFunc(s.Status(ctx).Cameras, func(c control.Camera) bool {
+		return !s.access.Allowed(ctx, View, c.Name) || in.Cursor != "" && c.Name <= after
+	})
+	// The sort is stable: of two cameras of one name, the one that is monitored stays the first.
+	slices.SortStableFunc(all, func(a, b control.Camera) int { return strings.Compare(a.Name, b.Name) })
+	page := CameraList{Cameras: all}
+	if end := in.Limit; end < len(all) {
+		for end < len(all) && all[end].Name == all[end-1].Name {
+			end++
+		}
+		page.Cameras, page.Next = all[:end], cursorOf(all[end-1].Name)
+		if end == len(all) {
+			page.Next = ""
+		}
+	}
+	return &camerasOutput{page}, nil
+}

@@ -1,0 +1,29 @@
+package api
+
+import (
+	"context"
+
+	"vigil/alerts"
+	"vigil/app/control"
+	"vigil/internal/errcode"
+)
+
+// System is what is served.
+type System interface {
+	Cameras
+}
+
+// Cameras are the cameras of a System.
+type Cameras interface {
+	// Status returns the state of everything.
+	Status(ctx context.Context) control.Status
+	// Camera returns a camera with its latest changes; control.ErrNoCamera if there is none of that name.
+	Camera(ctx context.Context, name string) (control.Camera, error)
+	// Switch changes a camera's switches for by, and returns the camera. Its errors are control.ErrNoCamera, a
+	// control.Invalid, or say why the change could not be stored; then nothing has changed.
+	Switch(ctx context.Context, name string, change alerts.SwitchChange, by string) (control.Camera, error)
+	control.Editor
+}
+
+// ErrNotFound means that there is nothing of a name or number, other than a camera.
+var ErrNotFound = errcode.RequestNotFound.New("there is no such thing")
