@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+
+	"vigil/internal/errcode"
 )
 
 // Permission is what a route requires.
@@ -27,10 +29,29 @@ type Access interface {
 	Name(ctx context.Context) string
 }
 
-// everything allows all requests.
-type everything struct{}
+// Everyone gives all requests a permission for all cameras. The zero value gives none.
+type Everyone struct {
+	May Permission
+	By  string // the name of all requests
+}
 
-func (everything) Require(_ Permission, next http.Handler) http.Handler { return next }
-func (everything) Allowed(context.Context, Permission, string) bool     { return true }
-func (everything) Everywhere(context.Context, Permission) bool          { return true }
-func (everything) Name(context.Context) string                          { return "api" }
+func (e Everyone) may(p Permission) bool { return p == e.May || p == View && e.May == Operate }
+
+// Require implements Access.
+func (e Everyone) Require(p Permission, next http.Handler) http.Handler {
+	if e.may(p) {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, newProblem(http.StatusForbidden, errcode.RequestNotAllowed, "this needs the permission "+string(p)))
+	})
+}
+
+// Allowed implements Access.
+func (e Everyone) Allowed(_ context.Context, p Permission, _ string) bool { return e.may(p) }
+
+// Everywhere implements Access.
+func (e Everyone) Everywhere(_ context.Context, p Permission) bool { return e.may(p) }
+
+// Name implements Access.
+func (e Everyone) Name(context.Context) string { return e.By }

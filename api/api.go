@@ -35,14 +35,14 @@ func Document() []byte { return document }
 // Options are what New serves.
 type Options struct {
 	System System
-	Access Access // nil allows everything
+	Access Access // nil lets everyone view
 }
 
 // New returns the handler of everything below /api/.
 func New(o Options) http.Handler {
 	a := &adapter{mux: http.NewServeMux(), access: o.Access, methods: map[string][]string{}}
 	if a.access == nil {
-		a.access = everything{}
+		a.access = Everyone{May: View}
 	}
 	register(&server{System: o.System, access: a.access}, newAPI(a))
 	a.mux.Handle("GET "+documentPath, a.access.Require(View, http.HandlerFunc(serveDocument)))
@@ -60,6 +60,8 @@ type server struct {
 // register adds all routes.
 func register(s *server, to huma.API) {
 	s.addCameras(to)
+	s.addAlerts(to)
+	s.addReports(to)
 }
 
 // newAPI returns an API without routes. The defaults of huma would also serve a page that loads scripts from elsewhere,

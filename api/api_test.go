@@ -23,11 +23,15 @@ import (
 // secret is a password that no answer may have.
 const secret = "hunter2hunter2"
 
+// cli is a login that may do everything.
+var cli = Everyone{May: Operate, By: "cli"}
+
 // gates is a system with two cameras: gate, made at run time, and yard, of the file.
 type gates struct {
 	set      alerts.Switches
 	revision uint64 // of gate; 0 if it was removed
 	full     bool
+	acked    string // by whom
 	edit     control.Edit
 }
 
@@ -173,7 +177,7 @@ func TestCameras(t *testing.T) {
 	const match = "If-Match"
 	source := `"source":"rtsp://user:` + secret + `@camera/"`
 	g := &gates{revision: 6}
-	h := New(Options{System: g})
+	h := New(Options{System: g, Access: cli})
 	for _, tt := range []struct {
 		method, path, body string
 		headers            []string
@@ -251,11 +255,11 @@ func TestCameras(t *testing.T) {
 func TestSettingsArriveWhole(t *testing.T) {
 	g := &gates{}
 	settings := `{"name":"new","source":"rtsp://user:` + secret + `@camera/"}`
-	if w := ask(t, New(Options{System: g}), "POST", "/api/v1/cameras", settings); w.Code != http.StatusCreated ||
+	if w := ask(t, New(Options{System: g, Access: cli}), "POST", "/api/v1/cameras", settings); w.Code != http.StatusCreated ||
 		w.Header().Get("Location") != "/api/v1/cameras/new" {
 		t.Fatalf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
-	if string(g.edit.Settings) != settings || g.edit.By != "api" || g.edit.Revision != 0 {
+	if string(g.edit.Settings) != settings || g.edit.By != "cli" || g.edit.Revision != 0 {
 		t.Errorf("the system was given %s by %s", g.edit.Settings, g.edit.By)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // Describe returns the OpenAPI document of the routes in the code. about returns the description of a type, or of a
 // field of it; "" for none.
 func Describe(about func(t reflect.Type, field string) string) ([]byte, error) {
-	a := &adapter{mux: http.NewServeMux(), access: everything{}, methods: map[string][]string{}}
+	a := &adapter{mux: http.NewServeMux(), access: Everyone{}, methods: map[string][]string{}}
 	to := newAPI(a)
 	register(&server{access: a.access}, to)
 	doc := to.OpenAPI()

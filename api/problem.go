@@ -99,7 +99,8 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 func problemOf(err error) *Problem {
 	status, code := http.StatusServiceUnavailable, errcode.StoreFailing
 	switch {
-	case errors.Is(err, control.ErrNoCamera), errors.Is(err, ErrNotFound):
+	case errors.Is(err, control.ErrNoCamera), errors.Is(err, ErrNotFound),
+		errcode.Of(err) == errcode.StoreNoAlert:
 		status, code = http.StatusNotFound, errcode.RequestNotFound
 	case errors.As(err, new(control.Invalid)):
 		status, code = http.StatusUnprocessableEntity, errcode.RequestInvalid

@@ -11,6 +11,8 @@ import (
 // System is what is served.
 type System interface {
 	Cameras
+	Alerts
+	Reporter
 }
 
 // Cameras are the cameras of a System.

@@ -55,7 +55,7 @@ func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, log *slog.Logger) 
 	mux.Handle("/metrics", m.Handler(log))
 	mux.Handle("/healthz", h.health.AliveHandler())
 	mux.Handle("/readyz", h.health.ReadyHandler())
-	mux.Handle("/api/", api.New(api.Options{System: s}))
+	mux.Handle("/api/", s.api(h.health, api.View, ""))
 	h.listen("http.listen", cfg.Listen, mux, 0, log)
 	h.listen("http.pprof", cfg.Pprof, profiles(), pprofLimit, log)
 	return h

@@ -87,7 +87,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		}
 	}
 	s := newSystem(ctx, p, sinks, log)
-	s.start, s.file, s.inForce, s.adapted = cfg, o.File, found, adapted
+	s.start, s.file, s.load, s.inForce, s.adapted = cfg, o.File, o.Load, found, adapted
 	s.base, s.named = cfg, named
 	var stored map[string]made
 	s.store, stored = sinks.openCameras(ctx, cfg.DataDir, log)
@@ -105,7 +105,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	if err = s.open(); err == nil {
 		s.startMade(ctx, stored)
 		services := openHTTP(cfg.HTTP, numbers, s, log)
-		stop := s.serve(ctx, cfg.DataDir)
+		stop := s.serve(ctx, cfg.DataDir, services.health)
 		reloading, stopReloading := context.WithCancel(ctx)
 		var reloads sync.WaitGroup
 		if o.File != "" {

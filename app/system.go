@@ -14,6 +14,7 @@ import (
 	"vigil/app/control"
 	"vigil/config"
 	"vigil/internal/errcode"
+	"vigil/internal/health"
 	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
 )
@@ -27,15 +28,16 @@ type system struct {
 	switches *switchboard
 	engine   *pipeline.Engine
 	adapted  *thresholds
-	ring     int             // bytes of a camera's rings of pictures
-	ended    chan struct{}   // capacity 1: the last recording may have ended
-	start    config.Config   // as of the start
-	file     string          // of the configuration; "" for sources of the command line
-	store    cameraStore     // nil if it could not be opened: no camera can be made at run time
-	changes  chan struct{}   // capacity 1: full while a configuration is being taken up
-	edited   chan struct{}   // capacity 1: a camera was made, changed or removed at run time
-	base     config.Config   // the file's in force; read and written while changes is full
-	named    []config.Camera // the same
+	ring     int                                            // bytes of a camera's rings of pictures
+	ended    chan struct{}                                  // capacity 1: the last recording may have ended
+	start    config.Config                                  // as of the start
+	file     string                                         // of the configuration; "" for sources of the command line
+	load     func() (config.Config, []config.Camera, error) // reads file; nil without one
+	store    cameraStore                                    // nil if it could not be opened: no camera can be made at run time
+	changes  chan struct{}                                  // capacity 1: full while a configuration is being taken up
+	edited   chan struct{}                                  // capacity 1: a camera was made, changed or removed at run time
+	base     config.Config                                  // the file's in force; read and written while changes is full
+	named    []config.Camera                                // the same
 
 	mu        sync.Mutex
 	inForce   inForce         // written while changes is full
@@ -138,7 +140,7 @@ func (s *system) open() error {
 
 // serve ends switches in time, executes commands of MQTT and answers at the control socket until the returned function
 // is called.
-func (s *system) serve(ctx context.Context, dataDir string) (stop func()) {
+func (s *system) serve(ctx context.Context, dataDir string, h *health.Health) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	s.switches.onChange = s.onSwitched
@@ -154,7 +156,7 @@ func (s *system) serve(ctx context.Context, dataDir string) (stop func()) {
 		s.log.Warn("'vigil status' and 'vigil camera' do not reach this vigil", "error", err,
 			errcode.Key, errcode.ServerControl)
 	} else {
-		server = control.Serve(l, s.socketHandler(), s.log)
+		server = control.Serve(l, s.socketHandler(h), s.log)
 	}
 	return func() {
 		s.sinks.onSwitch.Store(nil)
@@ -169,10 +171,10 @@ func (s *system) serve(ctx context.Context, dataDir string) (stop func()) {
 }
 
 // socketHandler serves the control socket, which only the user that vigil runs as reaches.
-func (s *system) socketHandler() http.Handler {
+func (s *system) socketHandler(h *health.Health) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", control.Handler(s, "cli"))
-	mux.Handle("/api/", api.New(api.Options{System: s}))
+	mux.Handle("/api/", s.api(h, api.Operate, "cli"))
 	return mux
 }
 

@@ -6,6 +6,7 @@
 package archive
 
 import (
+	"encoding/json"
 	"errors"
 
 	"vigil/alerts"
@@ -29,6 +30,15 @@ func (e *InvalidError) Unwrap() error { return e.Err }
 type Message struct {
 	Alert alerts.Alert
 	Raw   []byte // the CloudEvent as it was published, including fields of later versions
+}
+
+// Data returns the alert as it was published.
+func (m Message) Data() (json.RawMessage, error) {
+	var envelope struct {
+		Data json.RawMessage `json:"data"`
+	}
+	err := json.Unmarshal(m.Raw, &envelope)
+	return envelope.Data, err
 }
 
 // Archive gives access to the alerts of one server. It may be used by several goroutines at once.

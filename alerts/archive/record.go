@@ -50,13 +50,9 @@ func (a *Archive) Show(ctx context.Context, text, camera string) (*Record, error
 		messages = append(messages, m.Alert)
 		r.Last = m.Alert
 	}
-	var envelope struct {
-		Data json.RawMessage `json:"data"`
-	}
-	if err := json.Unmarshal(found[len(found)-1].Raw, &envelope); err != nil {
+	if r.Alert, err = found[len(found)-1].Data(); err != nil {
 		return nil, err
 	}
-	r.Alert = envelope.Data
 	if r.pieces, err = r.reader.Of(ctx, messages...); err != nil {
 		return nil, err
 	}
@@ -75,4 +71,9 @@ func (a *Archive) Show(ctx context.Context, text, camera string) (*Record, error
 		r.Ack = &ack
 	}
 	return r, err
+}
+
+// Evidence returns an object of a record after checking its digest.
+func (a *Archive) Evidence(ctx context.Context, bucket, name string) ([]byte, error) {
+	return evidence.NewReader(a.conn.JetStream()).Read(ctx, bucket, name)
 }

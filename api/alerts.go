@@ -1,0 +1,255 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"vigil/alerts"
+	"vigil/internal/errcode"
+)
+
+const (
+	alertsPath = root + "/alerts"
+	alertPath  = alertsPath + "/{id}"
+)
+
+// Alerts are the stored alerts of a System. ErrNotFound, or an error with a code, is for an id without an alert.
+type Alerts interface {
+	// Alerts returns alerts by their start, the newest first, in their last message.
+	Alerts(ctx context.Context, q AlertQuery) ([]StoredAlert, error)
+	// Alert returns an alert with its evidence.
+	Alert(ctx context.Context, id string) (StoredAlert, error)
+	// Acknowledge records that by has seen an alert. normal means that what it reports is normal there.
+	Acknowledge(ctx context.Context, id, by string, normal bool) (alerts.Ack, error)
+	// Evidence returns the contents of a piece of evidence of an alert.
+	Evidence(ctx context.Context, id string, e EvidenceFile) ([]byte, error)
+}
+
+// AlertQuery selects alerts. The zero value selects all.
+type AlertQuery struct {
+	Camera   string    // only this camera
+	From, To time.Time // only alerts that began in this time, without To itself
+}
+
+// StoredAlert is an alert with what is stored about it.
+type StoredAlert struct {
+	// Alert is the whole event as its last message has it.
+	Alert AlertData `json:"alert"`
+	// Evidence are the stored pictures and clips; only of a single alert.
+	Evidence []EvidenceFile `json:"evidence,omitempty"`
+	// Ack is the acknowledgement; absent if there is none.
+	Ack *alerts.Ack `json:"ack,omitempty"`
+
+	// Decoded is what Alert says.
+	Decoded alerts.Alert `json:"-"`
+}
+
+// EvidenceFile is a stored picture or clip of an alert.
+type EvidenceFile struct {
+	// Path is where it can be read.
+	Path string `json:"path"`
+	// MediaType is the type of the contents, as image/jpeg or video/mp4.
+	MediaType string `json:"media_type"`
+	// Bytes is the size.
+	Bytes uint64 `json:"bytes"`
+	// SHA256 is the digest of the contents in hexadecimal.
+	SHA256 string `json:"sha256"`
+
+	// Bucket and Name are where it is stored.
+	Bucket string `json:"-"`
+	Name   string `json:"-"`
+}
+
+// AlertData is an alert's data as it was published, also fields of later versions.
+type AlertData json.RawMessage
+
+// MarshalJSON implements json.Marshaler.
+func (d AlertData) MarshalJSON() ([]byte, error) { return json.RawMessage(d).MarshalJSON() }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *AlertData) UnmarshalJSON(text []byte) error {
+	return (*json.RawMessage)(d).UnmarshalJSON(text)
+}
+
+// Schema implements huma.SchemaProvider. A camera that cannot be trusted has no measurement.
+func (AlertData) Schema(r huma.Registry) *huma.Schema {
+	ref := r.Schema(reflect.TypeFor[alerts.Alert](), true, "Alert")
+	s := r.SchemaFromRef(ref.Ref)
+	for f := range reflect.TypeFor[alerts.Measurement]().Fields() {
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		s.Required = slices.DeleteFunc(s.Required, func(name string) bool { return name == key })
+	}
+	return ref
+}
+
+// AlertList is a page of alerts, the newest first.
+type AlertList struct {
+	// Alerts are the alerts of this page.
+	Alerts []StoredAlert `json:"alerts"`
+	// Next is the cursor of the next page; absent at the end.
+	Next string `json:"next,omitempty"`
+}
+
+// AckRequest acknowledges an alert.
+type AckRequest struct {
+	_ struct{} `json:"-" additionalProperties:"false"`
+	// By is the person who has seen it; the login's name if it is absent.
+	By string `json:"by,omitempty" minLength:"1" maxLength:"100"`
+	// Normal marks the event as normal at that camera: its clip is stored for training.
+	Normal bool `json:"normal,omitempty"`
+}
+
+func (s *server) addAlerts(to huma.API) {
+	huma.Register(to, route(http.MethodGet, alertsPath, View, "list-alerts", "List the alerts, the newest first"),
+		s.listAlerts)
+	huma.Register(to, route(http.MethodGet, alertPath, View, "show-alert", "Show an alert"), s.showAlert)
+	huma.Register(to, route(http.MethodPost, alertPath+"/ack", Operate, "acknowledge-alert", "Acknowledge an alert"),
+		s.acknowledge)
+	read := route(http.MethodGet, alertPath+"/evidence/{file}", View, "read-evidence", "Read a picture or a clip")
+	read.Description = "The path is that of the alert's evidence. A Range is answered with that part."
+	read.Responses = map[string]*huma.Response{"200": {
+		Description: "The contents", Content: map[string]*huma.MediaType{"image/jpeg": {}, "video/mp4": {}, "video/x-matroska": {}},
+	}}
+	huma.Register(to, read, s.readEvidence)
+}
+
+type alertsInput struct {
+	Camera string    `query:"camera" maxLength:"64" doc:"Only this camera"`
+	From   time.Time `query:"from" doc:"Only alerts that began then or later"`
+	To     time.Time `query:"to" doc:"Only alerts that began before"`
+	Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many elements a page has"`
+	Cursor string    `query:"cursor" maxLength:"400" doc:"The next of the page before"`
+}
+
+type alertsOutput struct{ Body AlertList }
+
+type alertInput struct {
+	ID string `path:"id" pattern:"^[0-7][0-9A-HJKMNP-TV-Z]{25}$" doc:"The alert's id"`
+}
+
+type alertOutput struct{ Body StoredAlert }
+
+type ackInput struct {
+	ID   string `path:"id" pattern:"^[0-7][0-9A-HJKMNP-TV-Z]{25}$" doc:"The alert's id"`
+	Body AckRequest
+}
+
+type ackOutput struct{ Body alerts.Ack }
+
+type evidenceInput struct {
+	ID   string `path:"id" pattern:"^[0-7][0-9A-HJKMNP-TV-Z]{25}$" doc:"The alert's id"`
+	File string `path:"file" maxLength:"100" doc:"The end of the evidence's path"`
+}
+
+func (s *server) listAlerts(ctx context.Context, in *alertsInput) (*alertsOutput, error) {
+	after, err := keyOf(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if in.Camera != "" {
+		if err := alerts.ValidCamera(in.Camera); err != nil {
+			return nil, newProblem(http.StatusUnprocessableEntity, errcode.RequestInvalid, "camera: "+err.Error())
+		}
+		if err := s.permit(ctx, View, in.Camera); err != nil {
+			return nil, err
+		}
+	}
+	all, err := s.System.Alerts(ctx, AlertQuery{Camera: in.Camera, From: in.From, To: in.To})
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	page := AlertList{Alerts: []StoredAlert{}}
+	for _, a := range all {
+		if !s.access.Allowed(ctx, View, a.Decoded.Camera) || after != "" && alertKey(a) >= after {
+			continue
+		}
+		if len(page.Alerts) == in.Limit {
+			page.Next = cursorOf(alertKey(page.Alerts[in.Limit-1]))
+			break
+		}
+		page.Alerts = append(page.Alerts, a)
+	}
+	return &alertsOutput{page}, nil
+}
+
+// alertKey orders alerts as the list does, in reverse. A number of 19 digits lasts until the year 2286.
+func alertKey(a StoredAlert) string {
+	return fmt.Sprintf("%019d %s", max(0, a.Decoded.Start.Wall.UnixNano()), a.Decoded.ID)
+}
+
+// find returns an alert that the request may have. One of a camera that it may not see does not exist for it.
+func (s *server) find(ctx context.Context, p Permission, id string) (StoredAlert, error) {
+	a, err := s.Alert(ctx, id)
+	if err != nil {
+		return a, problemOf(err)
+	}
+	camera := a.Decoded.Camera
+	switch {
+	case !s.access.Allowed(ctx, View, camera):
+		return a, problemOf(fmt.Errorf("alert %s: %w", id, ErrNotFound))
+	case !s.access.Allowed(ctx, p, camera):
+		return a, newProblem(http.StatusForbidden, errcode.RequestNotAllowed, "camera "+camera+" may only be viewed")
+	}
+	for i, e := range a.Evidence {
+		_, file, _ := strings.Cut(e.Name, "/")
+		a.Evidence[i].Path = alertsPath + "/" + id + "/evidence/" + file
+	}
+	return a, nil
+}
+
+func (s *server) showAlert(ctx context.Context, in *alertInput) (*alertOutput, error) {
+	a, err := s.find(ctx, View, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &alertOutput{a}, nil
+}
+
+func (s *server) acknowledge(ctx context.Context, in *ackInput) (*ackOutput, error) {
+	if _, err := s.find(ctx, Operate, in.ID); err != nil {
+		return nil, err
+	}
+	by := in.Body.By
+	if by == "" {
+		by = s.access.Name(ctx)
+	}
+	ack, err := s.Acknowledge(ctx, in.ID, by, in.Body.Normal)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	return &ackOutput{ack}, nil
+}
+
+// readEvidence serves a piece of evidence. The file is compared with the names of the alert's, and is never a path.
+func (s *server) readEvidence(ctx context.Context, in *evidenceInput) (*huma.StreamResponse, error) {
+	a, err := s.find(ctx, View, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(a.Evidence, func(e EvidenceFile) bool { return e.Name == in.ID+"/"+in.File })
+	if i < 0 {
+		return nil, newProblem(http.StatusNotFound, errcode.RequestNotFound, "alert "+in.ID+" has no such evidence")
+	}
+	e := a.Evidence[i]
+	data, err := s.Evidence(ctx, in.ID, e)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		r, w := humago.Unwrap(c)
+		w.Header().Set("Content-Type", e.MediaType)
+		w.Header().Set("ETag", strconv.Quote(e.SHA256))
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	}}, nil
+}
