@@ -72,6 +72,7 @@ var borders = []border{
 		false,
 	},
 	{"bench", "model/... internal/...", nil, true},
+	{"api/access", "internal/...", []string{nats, cobra}, true},
 	{"app/control", "alerts geometry internal/...", []string{nats, cobra}, true},
 	{"api/...", "api app/control alerts geometry internal/...", []string{nats, cobra}, true},
 	{

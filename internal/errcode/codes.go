@@ -112,4 +112,15 @@ const (
 	ServerUnstopped Code = "server.unstopped"
 	ServerNoHTTP    Code = "server.no_http"
 	ServerInternal  Code = "server.internal"
+
+	AccessLogin      Code = "access.login"
+	AccessDenied     Code = "access.denied"
+	AccessWrongLogin Code = "access.wrong_login"
+	AccessLimited    Code = "access.limited"
+	AccessOrigin     Code = "access.origin"
+	AccessFile       Code = "access.file"
+	AccessName       Code = "access.name"
+	AccessNone       Code = "access.none"
+	AccessTLS        Code = "access.tls"
+	AccessInsecure   Code = "access.insecure"
 )

@@ -566,4 +566,65 @@ var table = []Entry{
 		Cause:  "The request was valid; the fault is vigil's.",
 		Remedy: "Read the log of that time, and report it with the version.",
 	},
+	{
+		Code: AccessLogin, Title: "This needs a login",
+		Cause: "The request has no login. Without one it is only possible to look, and only on an address that " +
+			"nobody but this machine reaches.",
+		Remedy: "Give a token as 'Authorization: Bearer TOKEN' (make one with 'vigil token add'), log in with a " +
+			"user's password, or use the address that 'vigil open' prints.",
+	},
+	{
+		Code: AccessDenied, Title: "This login may not do that",
+		Cause: "The role of the user or the token is not enough, or it is limited to other cameras.",
+		Remedy: "Use another login, or make one with the role operate or with more cameras ('vigil user add', " +
+			"'vigil token add').",
+	},
+	{
+		Code: AccessWrongLogin, Title: "The login is wrong",
+		Cause: "There is no such user, the password is wrong, or the token or the one-time address is wrong, has " +
+			"expired, was used or was revoked.",
+		Remedy: "Compare with 'vigil user list' and 'vigil token list'; 'vigil open' prints another one-time " +
+			"address. If the log has many of them, somebody is guessing.",
+	},
+	{
+		Code: AccessLimited, Title: "There were too many logins",
+		Cause:  "Too many wrong logins came from this address, for this user or in all, or too many at once.",
+		Remedy: "Wait for as long as the answer says (Retry-After). Tokens, sessions and the socket are not affected.",
+	},
+	{
+		Code: AccessOrigin, Title: "A page of another site asked",
+		Cause: "The request names another host than this machine, or a browser sent it for a page of another site " +
+			"(Host, Origin or Sec-Fetch-Site).",
+		Remedy: "Open the address as vigil logs it, such as http://127.0.0.1:8080. For another name give http.listen " +
+			"an address that other machines reach, with TLS and logins.",
+	},
+	{
+		Code: AccessFile, Title: "Users and tokens cannot be read or stored",
+		Cause: "access.json in data_dir is damaged, of a newer version, open to every user of this machine, or it " +
+			"cannot be read or written. Until then nobody can log in.",
+		Remedy: "Act on the error. The file may be deleted: then make users and tokens again.",
+	},
+	{
+		Code: AccessName, Title: "The name of a user or a token is taken or unknown",
+		Cause:  "There is a user or a token of this name already, or there is none to remove.",
+		Remedy: "Look the names up with 'vigil user list' or 'vigil token list'.",
+	},
+	{
+		Code: AccessNone, Title: "Other machines would reach vigil, and there is no login",
+		Cause: "http.listen is an address that other machines reach, and data_dir has neither a user nor a token " +
+			"that has not expired.",
+		Remedy: "Make one with 'vigil user add' or 'vigil token add', or set http.listen to an address of this " +
+			"machine, such as 127.0.0.1:8080.",
+	},
+	{
+		Code: AccessTLS, Title: "The TLS certificate cannot be used",
+		Cause: "A file of http.tls cannot be read, is not PEM, or the key is not that of the certificate. One that " +
+			"was read before goes on.",
+		Remedy: "Correct the files; while vigil runs they are read again by themselves.",
+	},
+	{
+		Code: AccessInsecure, Title: "Passwords and pictures cross the network readable",
+		Cause:  "http.insecure is true: http.listen is an address that other machines reach, without TLS.",
+		Remedy: "Set http.tls.cert and http.tls.key, or leave it where something in front of vigil has TLS.",
+	},
 }

@@ -1,0 +1,25 @@
+package access
+
+import (
+	"errors"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// peerUID is the effective user of the process at the other end, as of when it connected.
+func peerUID(c *net.UnixConn) (uid int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Xucred
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		cred, failed = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED) //nolint:gosec // It fits.
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return 0, err
+	}
+	return int(cred.Uid), nil
+}
