@@ -26,7 +26,7 @@ is empty; vigil config init writes one to start from`,
 3: cameras[0].transport: is a value of the environment, must be one of tcp, udp
 3: cameras[0].name: is a value of the environment, must be 1 to 64 of a-z, 0-9, _ and -`,
 	"http.bad.yml": `
-2: http.listen: is "0.0.0.0:8080", can be reached by other machines, which is refused as long as there is no login for it; must be an address of this machine, such as 127.0.0.1:8080, or off
+2: http.listen: is "0.0.0.0:8080", which other machines reach; must have http.tls.cert and http.tls.key (or http.insecure: true, so that everyone on the way can read it), or be an address of this machine, such as 127.0.0.1:8080
 3: http.pprof: is "vigil.example", must be an address of this machine with a port, such as 127.0.0.1:8080, or off`,
 	"httpsame.bad.yml": `
 1: http.pprof: is "127.0.0.1:7", the same as http.listen; must be another address, or off`,

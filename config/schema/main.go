@@ -77,6 +77,7 @@ func document() ([]byte, error) {
 	s.Definitions["Account"].Required = []string{"name", "rights"}
 	s.Definitions["Zone"].Required = []string{"name", "polygon"}
 	s.Definitions["TLS"].DependentRequired = map[string][]string{"cert": {"key"}, "key": {"cert"}}
+	s.Definitions["ServerTLS"].DependentRequired = s.Definitions["TLS"].DependentRequired
 	doc, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write schema: %w", err)

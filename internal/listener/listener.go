@@ -1,12 +1,14 @@
 // Package listener serves HTTP to programs of this machine.
 //
 // A handler goes in; requests reach it only if they are GET or HEAD and name this machine as their host, so that no web
-// page can read the answers by letting its own name point to this machine (DNS rebinding). Every connection has time
-// limits, and there are few at a time.
+// page can read the answers by letting its own name point to this machine (DNS rebinding). A handler that decides about
+// requests itself gets all of them, also on an address that other machines reach. Every connection has time limits, and
+// there are few at a time.
 package listener
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,6 +39,9 @@ type Options struct {
 	// Address is a loopback address with a port, as CheckAddress accepts it; port 0 is any free one.
 	Address string
 	Handler http.Handler
+	// Guarded says that Handler itself decides about hosts, methods and logins. Then other machines may reach Address.
+	Guarded bool
+	TLS     *tls.Config  // nil for HTTP
 	Log     *slog.Logger // for what net/http reports, at level debug
 	// WriteTimeout bounds a response; 0 is 30 s.
 	WriteTimeout time.Duration
@@ -52,7 +57,11 @@ type Server struct {
 // ErrInUse is the error of Open if another program listens on the address.
 var ErrInUse = errcode.ServerNoHTTP.New("another program listens there")
 
-// CheckAddress returns an error if an address is not host:port, or other machines can reach it.
+// ErrReachable is the error of CheckAddress for an address that other machines reach.
+var ErrReachable = errors.New("can be reached by other machines; must be an address of this machine, such as " +
+	"127.0.0.1:8080, or off")
+
+// CheckAddress returns an error if an address is not host:port, or ErrReachable if other machines can reach it.
 func CheckAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil {
@@ -62,8 +71,7 @@ func CheckAddress(address string) error {
 		return errors.New("must be an address of this machine with a port, such as 127.0.0.1:8080, or off")
 	}
 	if !isThisMachine(host) {
-		return errors.New("can be reached by other machines, which is refused as long as there is no login for it; " +
-			"must be an address of this machine, such as 127.0.0.1:" + port + ", or off")
+		return ErrReachable
 	}
 	return nil
 }
@@ -76,7 +84,7 @@ func isThisMachine(host string) bool {
 
 // Open begins to serve. The error wraps ErrInUse if the address is taken.
 func Open(o Options) (*Server, error) {
-	if err := CheckAddress(o.Address); err != nil {
+	if err := CheckAddress(o.Address); err != nil && !(o.Guarded && errors.Is(err, ErrReachable)) {
 		return nil, fmt.Errorf("%s: %w", o.Address, err)
 	}
 	l, err := net.Listen("tcp", o.Address)
@@ -87,14 +95,22 @@ func Open(o Options) (*Server, error) {
 		return nil, errcode.ServerNoHTTP.Wrap(err)
 	}
 	s := &Server{at: l.Addr(), done: make(chan struct{})}
+	handler := o.Handler
+	if !o.Guarded {
+		handler = guard(handler)
+	}
 	s.http = &http.Server{
-		Handler: guard(o.Handler), MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: headerTimeout,
+		Handler: handler, TLSConfig: o.TLS, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: headerTimeout,
 		ReadTimeout: readTimeout, WriteTimeout: max(writeTimeout, o.WriteTimeout), IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
 	go func() {
 		defer close(s.done)
-		if err := s.http.Serve(netutil.LimitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+		serve := s.http.Serve
+		if o.TLS != nil {
+			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+		}
+		if err := serve(netutil.LimitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 			o.Log.Debug("HTTP listener ended", "error", err)
 		}
 	}()
@@ -102,7 +118,12 @@ func Open(o Options) (*Server, error) {
 }
 
 // URL returns the address to open.
-func (s *Server) URL() string { return "http://" + s.at.String() }
+func (s *Server) URL() string {
+	if s.http.TLSConfig != nil {
+		return "https://" + s.at.String()
+	}
+	return "http://" + s.at.String()
+}
 
 // Close stops listening and waits for responses in progress until ctx ends; then it cuts them.
 func (s *Server) Close(ctx context.Context) error {
