@@ -14,6 +14,7 @@ import (
 	"vigil/alerts/outbox"
 	natssink "vigil/alerts/sink/nats"
 	"vigil/api"
+	"vigil/api/access"
 	"vigil/config"
 	"vigil/internal/errcode"
 	"vigil/internal/health"
@@ -37,7 +38,7 @@ type httpServices struct {
 }
 
 // openHTTP starts the services. An address that cannot be used is logged, and the cameras go on.
-func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, log *slog.Logger) *httpServices {
+func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, who *accessPoint, log *slog.Logger) *httpServices {
 	m.Read(metrics.Sources{
 		Cameras: s.stats, Alerts: s.alertNumbers, Reloads: func() metrics.Reloads {
 			r := s.Reloads()
@@ -51,30 +52,42 @@ func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, log *slog.Logger) 
 		Cameras: s.stats, Outbox: func() outbox.Stats { return s.sinks.Stats() }, Connected: s.sinks.connected,
 		Config: s.configRemarks,
 	}, log)}
-	mux := http.NewServeMux()
-	mux.Handle("/metrics", m.Handler(log))
-	mux.Handle("/healthz", h.health.AliveHandler())
-	mux.Handle("/readyz", h.health.ReadyHandler())
-	mux.Handle("/api/", s.api(h.health, api.View, ""))
-	h.listen("http.listen", cfg.Listen, mux, 0, log)
-	h.listen("http.pprof", cfg.Pprof, profiles(), pprofLimit, log)
+	h.listen("http.listen", listener.Options{
+		Address: cfg.Listen, Handler: h.routes(s, who.guard, m.Handler(log)), Guarded: true, TLS: who.tls,
+	})
+	if len(h.servers) > 0 {
+		who.url = h.servers[0].URL()
+	}
+	h.listen("http.pprof", listener.Options{Address: cfg.Pprof, Handler: profiles(), WriteTimeout: pprofLimit})
 	return h
 }
 
+// routes are those of http.listen, each with what it needs. Metrics and readiness name every camera.
+func (h *httpServices) routes(s *system, guard *access.Guard, numbers http.Handler) *access.Mux {
+	mux := access.NewMux(guard)
+	guard.AddRoutes(mux)
+	mux.Handle("GET /metrics", access.View, numbers)
+	mux.Handle("GET /healthz", access.Public, h.health.AliveHandler())
+	mux.Handle("GET /readyz", access.View, h.health.ReadyHandler())
+	mux.Handle("/api/", access.View, s.api(h.health, api.View, ""))
+	return mux
+}
+
 // listen serves a handler on an address of the configuration.
-func (h *httpServices) listen(key, address string, handler http.Handler, limit time.Duration, log *slog.Logger) {
-	if address == config.Off {
+func (h *httpServices) listen(key string, o listener.Options) {
+	if o.Address == config.Off {
 		return
 	}
-	s, err := listener.Open(listener.Options{Address: address, Handler: handler, Log: log, WriteTimeout: limit})
+	o.Log = h.log
+	s, err := listener.Open(o)
 	if err != nil {
-		log.Error("ALARM: the HTTP address cannot be used; the cameras are watched, but nothing is served there",
+		h.log.Error("ALARM: the HTTP address cannot be used; the cameras are watched, but nothing is served there",
 			"key", key, "error", errcode.ServerNoHTTP.Default(err),
 			"remedy", "find the program there (ss -ltnp), or set "+key+
 				" to another port or to off; then start vigil again")
 		return
 	}
-	log.Info("HTTP listens", "key", key, "url", s.URL())
+	h.log.Info("HTTP listens", "key", key, "url", s.URL())
 	h.servers = append(h.servers, s)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"vigil/alerts/broker"
 	"vigil/alerts/instance"
+	"vigil/api/access"
 	"vigil/capture"
 	"vigil/config"
 	"vigil/internal/errcode"
@@ -152,11 +153,17 @@ func (p *Preparation) PrepareSinks(cfg config.Config, log *slog.Logger, onlyFile
 		_, err := newWebhook(cfg.Webhook)
 		p.add("webhook", err)
 	}
+	if t := cfg.HTTP.TLS; t != (config.ServerTLS{}) {
+		if _, err := access.LoadCertificate(t.Cert, t.Key, log); err != nil {
+			p.add("http.tls", Usage(fmt.Errorf("http.tls: %w", err)))
+		}
+	}
 	p.add("nats.embedded.store", checkStore(cfg))
 	if onlyFiles {
 		return
 	}
 	p.add("data_dir", instance.CheckFormat(cfg.DataDir))
+	p.add("http.listen", checkAccess(cfg))
 	for _, err := range parts(broker.Probe(ServerOptions(cfg, log))) {
 		key := "nats.embedded.port"
 		switch {

@@ -43,6 +43,8 @@ type RunOptions struct {
 	Hangup <-chan os.Signal
 	// ForceExit ends the program if Run has not returned StopLimit after the end of ctx; nil never does.
 	ForceExit func()
+	// Announce is called with an address that logs a browser in once, which must not be logged; it may be nil.
+	Announce func(address string)
 
 	started func(*system) // for tests; may be nil
 }
@@ -67,6 +69,10 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		}
 		return err
 	}
+	who, err := openAccess(cfg, log)
+	if err != nil {
+		return err
+	}
 	for i, c := range p.configs {
 		keepMedia(&p.cameras[i], c, p.memory.Ring)
 		logThreshold(log, p.cameras[i], c)
@@ -87,7 +93,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		}
 	}
 	s := newSystem(ctx, p, sinks, log)
-	s.start, s.file, s.load, s.inForce, s.adapted = cfg, o.File, o.Load, found, adapted
+	s.start, s.file, s.load, s.inForce, s.adapted, s.access = cfg, o.File, o.Load, found, adapted, who
 	s.base, s.named = cfg, named
 	var stored map[string]made
 	s.store, stored = sinks.openCameras(ctx, cfg.DataDir, log)
@@ -104,7 +110,10 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	})
 	if err = s.open(); err == nil {
 		s.startMade(ctx, stored)
-		services := openHTTP(cfg.HTTP, numbers, s, log)
+		services := openHTTP(cfg.HTTP, numbers, s, who, log)
+		if at, err := who.oneTimeURL(); err == nil && o.Announce != nil {
+			o.Announce(at)
+		}
 		stop := s.serve(ctx, cfg.DataDir, services.health)
 		reloading, stopReloading := context.WithCancel(ctx)
 		var reloads sync.WaitGroup

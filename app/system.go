@@ -33,11 +33,12 @@ type system struct {
 	start    config.Config                                  // as of the start
 	file     string                                         // of the configuration; "" for sources of the command line
 	load     func() (config.Config, []config.Camera, error) // reads file; nil without one
-	store    cameraStore                                    // nil if it could not be opened: no camera can be made at run time
-	changes  chan struct{}                                  // capacity 1: full while a configuration is being taken up
-	edited   chan struct{}                                  // capacity 1: a camera was made, changed or removed at run time
-	base     config.Config                                  // the file's in force; read and written while changes is full
-	named    []config.Camera                                // the same
+	access   *accessPoint
+	store    cameraStore     // nil if it could not be opened: no camera can be made at run time
+	changes  chan struct{}   // capacity 1: full while a configuration is being taken up
+	edited   chan struct{}   // capacity 1: a camera was made, changed or removed at run time
+	base     config.Config   // the file's in force; read and written while changes is full
+	named    []config.Camera // the same
 
 	mu        sync.Mutex
 	inForce   inForce         // written while changes is full

@@ -218,6 +218,12 @@ func (e Edited) Print(w io.Writer) error {
 	return err
 }
 
+// Print writes the address alone.
+func (o Opened) Print(w io.Writer) error {
+	_, err := fmt.Fprintln(w, o.URL)
+	return err
+}
+
 // table writes aligned columns without trailing spaces.
 type table struct {
 	to  io.Writer

@@ -150,7 +150,8 @@ func rootCommand() *cobra.Command {
 	root.Flags().BoolVar(&asksVersion, "version", false, "print the version, as 'vigil version' does")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.Usage(err) })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(),
-		statusCommand(), cameraCommand(),
+		statusCommand(), cameraCommand(), userCommand(), tokenCommand(),
+		openCommand(),
 		configCommand(), modelCommand(), demoCommand(), trainCommand(),
 		pseudoCommand(), evalCommand(), detectCommand(), benchCommand(), recordCommand(), explainCommand(),
 		versionCommand(), encodeClipCommand())

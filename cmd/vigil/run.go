@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 
 	"vigil/app"
 	"vigil/config"
+	"vigil/internal/terminal"
 )
 
 // summaryEvery is the interval at which run logs its counters.
@@ -52,6 +54,11 @@ func runCommand() *cobra.Command {
 				o.File, o.Hangup = file, hangup
 				o.Load = func() (config.Config, []config.Camera, error) {
 					return app.RunConfig(sources, modelFile, sourceOptions(cmd, file, cmd.Flags().Changed("config")))
+				}
+			}
+			if terminal.Of(cmd.OutOrStdout()) != nil { // a log would keep it
+				o.Announce = func(address string) {
+					fmt.Fprintf(cmd.OutOrStdout(), "Open vigil, once and within ten minutes: %s\n", address)
 				}
 			}
 			return app.Run(cmd.Context(), cfg, named, o)
