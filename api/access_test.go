@@ -1,101 +1,224 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"vigil/api/access"
 )
 
-// login may view some cameras, operate others, and is refused where it may do neither.
-type login struct {
-	view, operate []string
+// routes are what every route requires. A route that is not here fails the walk.
+var routes = map[string]string{
+	"GET /api/openapi.json":                   "view of some cameras",
+	"GET /api/v1/status":                      "view",
+	"GET /api/v1/cameras":                     "view of some cameras",
+	"POST /api/v1/cameras":                    "operate",
+	"GET /api/v1/cameras/{name}":              "view {name}",
+	"PUT /api/v1/cameras/{name}":              "operate {name}",
+	"DELETE /api/v1/cameras/{name}":           "operate {name}",
+	"POST /api/v1/cameras/{name}/switches":    "operate {name}",
+	"GET /api/v1/alerts":                      "view of some cameras",
+	"GET /api/v1/alerts/{id}":                 "view of some cameras",
+	"POST /api/v1/alerts/{id}/ack":            "operate of some cameras",
+	"GET /api/v1/alerts/{id}/evidence/{file}": "view of some cameras",
+	"GET /api/v1/health":                      "view of some cameras",
+	"GET /api/v1/config":                      "view",
+	"POST /api/v1/config/check":               "operate",
+	"GET /api/v1/errors":                      "view of some cameras",
+	"GET /api/v1/errors/{code}":               "view of some cameras",
+	"POST /api/v1/login":                      "public",
+	"POST /api/v1/logout":                     "public",
+	"GET /api/v1/session":                     "view of some cameras",
+	"POST /api/v1/open":                       "operate",
 }
 
-func (l login) Require(p Permission, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(l.operate) == 0 && (p == Operate || len(l.view) == 0) {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+// visitor is who makes the requests of the walk.
+type visitor struct {
+	name    string
+	role    access.Role // "" may do nothing
+	cameras []string    // nil is all
+	login   bool        // a refusal is 403, not 401
+	wrong   bool        // the login is refused whatever it may do
+	add     func(*http.Request)
 }
 
-func (l login) Allowed(_ context.Context, p Permission, camera string) bool {
-	return slices.Contains(l.operate, camera) || p == View && slices.Contains(l.view, camera)
+func (v visitor) sees(camera string) bool {
+	return v.cameras == nil || slices.Contains(v.cameras, camera)
 }
-func (login) Everywhere(context.Context, Permission) bool { return false }
-func (login) Name(context.Context) string                 { return "login" }
 
-// Every route of the document is behind a permission: a login without any gets nothing of it.
-func TestEveryRouteRequiresAPermission(t *testing.T) {
-	var doc struct {
-		Paths map[string]map[string]json.RawMessage
+// refusal is the status of a request for a camera that the visitor may not make, or 0; stated on its own, not by the
+// code under test.
+func (v visitor) refusal(permission, camera string) int {
+	if permission == "public" {
+		return 0
 	}
-	var compact bytes.Buffer
-	if err := errors.Join(json.Compact(&compact, Document()), json.Unmarshal(compact.Bytes(), &doc)); err != nil {
+	refused := http.StatusUnauthorized
+	if v.login {
+		refused = http.StatusForbidden
+	}
+	operate := strings.HasPrefix(permission, "operate")
+	some := strings.HasSuffix(permission, "some cameras")
+	named := strings.HasSuffix(permission, "{name}")
+	switch {
+	case v.wrong || v.role == "":
+		return refused
+	case named && !v.sees(camera):
+		return http.StatusNotFound
+	case operate && v.role != access.RoleOperate:
+		return refused
+	case !some && !named && v.cameras != nil:
+		return refused
+	case some && camera != "" && !v.sees(camera):
+		return http.StatusNotFound
+	}
+	return 0
+}
+
+func visitors(t *testing.T, store *access.Store, loopback bool) []visitor {
+	t.Helper()
+	bearer := func(token string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+	}
+	all := []visitor{
+		{name: "anonymous", add: func(*http.Request) {}},
+		{name: "wrong token", wrong: true, add: bearer("vigil_x")},
+	}
+	if loopback {
+		all[0].role = access.RoleView
+	}
+	for _, role := range []access.Role{access.RoleView, access.RoleOperate} {
+		for _, cameras := range [][]string{nil, {"gate"}, {"yard"}, {}} {
+			name := fmt.Sprintf("%s-%d", role, len(all))
+			token, err := store.AddToken(name, access.Grant{Role: role, Cameras: cameras}, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, visitor{
+				name: fmt.Sprint("token ", role, cameras), role: role, cameras: cameras, login: true, add: bearer(token),
+			})
+		}
+	}
+	for name, expires := range map[string]time.Time{"expired": time.Now().Add(50 * time.Millisecond), "revoked": {}} {
+		token, err := store.AddToken(name, access.Grant{Role: access.RoleOperate}, expires)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, visitor{name: name, wrong: true, add: bearer(token)})
+	}
+	if err := store.RevokeToken("revoked"); err != nil {
 		t.Fatal(err)
 	}
-	none, viewer := New(Options{System: &gates{revision: 1}, Access: login{}}), login{view: []string{"yard"}}
-	looks := New(Options{System: &gates{revision: 1}, Access: viewer})
-	doc.Paths[documentPath] = map[string]json.RawMessage{"get": nil}
-	routes := 0
-	for path, methods := range doc.Paths {
-		_, parameter, _ := strings.Cut(path, "{")
-		parameter, _, _ = strings.Cut(parameter, "}")
-		path = strings.NewReplacer("{name}", "gate", "{id}", ids[0], "{file}", "clip-1.mp4", "{code}", "camera.unknown").Replace(path)
-		for method, described := range methods {
-			routes++
-			if parameter != "" && !strings.Contains(string(described), `"name":"`+parameter+`"`) {
-				t.Errorf("%s %s has no parameter %s", method, path, parameter)
+	for !slices.ContainsFunc(tokens(t, store), func(k access.Token) bool { return k.Expired(time.Now()) }) {
+		time.Sleep(time.Millisecond)
+	}
+	return all
+}
+
+func tokens(t *testing.T, store *access.Store) []access.Token {
+	t.Helper()
+	all, err := store.Tokens()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// Every route, method, role and camera.
+func TestWalk(t *testing.T) {
+	for _, loopback := range []bool{true, false} {
+		store := access.NewStore(t.TempDir())
+		mux := access.NewMux(access.NewGuard(access.Options{
+			Store: store, Loopback: loopback, Log: slog.New(slog.DiscardHandler),
+		}))
+		AddRoutes(mux, &gates{revision: 1})
+		registered := map[string][]string{} // methods of each path
+		for _, r := range mux.Routes() {
+			method, path, ok := strings.Cut(r.Pattern, " ")
+			if !ok { // for all other methods
+				if r.Permission != access.Public {
+					t.Errorf("%s requires %s", r.Pattern, r.Permission)
+				}
+				continue
 			}
-			method = strings.ToUpper(method)
-			if w := ask(t, none, method, path, "{}"); w.Code != http.StatusUnauthorized {
-				t.Errorf("%s %s without a permission: %d", method, path, w.Code)
+			registered[path] = append(registered[path], method)
+			if want := routes[r.Pattern]; want != r.Permission.String() {
+				t.Errorf("%s requires %q, in the table %q", r.Pattern, r.Permission, want)
 			}
-			if w := ask(t, looks, method, path, "{}"); method != http.MethodGet && w.Code != http.StatusUnauthorized {
-				t.Errorf("%s %s with the permission to view: %d", method, path, w.Code)
+		}
+		everyone := visitors(t, store, loopback)
+		for pattern, permission := range routes {
+			method, path, _ := strings.Cut(pattern, " ")
+			if !slices.Contains(registered[path], method) {
+				t.Errorf("there is no %s", pattern)
+			}
+			for _, camera := range []string{"gate", "yard", "gone"} {
+				for _, other := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", method} {
+					for _, v := range everyone {
+						walk(t, mux, pattern, permission, other, camera, v, registered[path])
+					}
+				}
 			}
 		}
 	}
-	if routes < 15 {
-		t.Errorf("only %d routes", routes)
+}
+
+// walk makes one request.
+func walk(t *testing.T, mux http.Handler, pattern, permission, method, camera string, v visitor, methods []string) {
+	t.Helper()
+	of, path, _ := strings.Cut(pattern, " ")
+	id := map[string]string{"gate": ids[0], "yard": ids[1], "gone": "01J0000000000000000000000Z"}[camera]
+	to := strings.NewReplacer("{name}", camera, "{id}", id, "{file}", "clip-1.mp4", "{code}", "camera.unknown").Replace(path)
+	r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost"+to, strings.NewReader("{}"))
+	v.add(r)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	if method != of && (method != http.MethodHead || of != http.MethodGet) {
+		if !slices.Contains(methods, method) && (method != http.MethodHead || !slices.Contains(methods, "GET")) &&
+			w.Code != http.StatusMethodNotAllowed {
+			t.Errorf("%s %s: %d", method, to, w.Code)
+		}
+		return
+	}
+	of = camera
+	if !strings.Contains(path, "{name}") && !strings.Contains(path, "{id}") || camera == "gone" && v.cameras == nil {
+		of = ""
+	}
+	want := v.refusal(permission, of)
+	switch got := w.Code; {
+	case want != 0 && got != want:
+		t.Errorf("%s %s by %s: %d, want %d %s", method, to, v.name, got, want, w.Body)
+	case want == 0 && (got == http.StatusUnauthorized || got >= 500):
+		t.Errorf("%s %s by %s: %d %s", method, to, v.name, got, w.Body)
+	case want == 0 && got == http.StatusForbidden && path != "/api/v1/open":
+		t.Errorf("%s %s by %s: %d %s", method, to, v.name, got, w.Body)
 	}
 }
 
 // A login that is limited to some cameras does not learn that there are others.
 func TestLimitedToCameras(t *testing.T) {
-	h := New(Options{System: &gates{revision: 1}, Access: login{view: []string{"yard"}, operate: []string{"hall"}}})
+	g := &gates{revision: 1}
+	h := open(t, g, viewsYard)
 	if w := ask(t, h, "GET", "/api/v1/cameras", ""); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "gate") ||
 		!strings.Contains(w.Body.String(), "yard") {
 		t.Errorf("the list: %s", w.Body)
 	}
-	for _, tt := range []struct {
-		method, path, body string
-		status             int
-	}{
-		{"GET", "/cameras/yard", "", 200},
-		{"POST", "/cameras/yard/switches", `{"action":"pause"}`, 403},
-		{"DELETE", "/cameras/yard", "", 403},
-		{"POST", "/cameras", `{"name":"hall","source":"rtsp://camera/"}`, 403},
-	} {
-		if w := ask(t, h, tt.method, root+tt.path, tt.body); w.Code != tt.status {
-			t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)
-		}
-	}
-	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		hidden := ask(t, h, method, "/api/v1/cameras/gate", "{}", "If-Match", "*")
-		none := ask(t, h, method, "/api/v1/cameras/gone", "{}", "If-Match", "*")
-		if hidden.Code != http.StatusNotFound || none.Code != http.StatusNotFound ||
-			strings.ReplaceAll(hidden.Body.String(), "gate", "gone") != none.Body.String() {
-			t.Errorf("%s: of a hidden camera %s, of one that does not exist %s", method, hidden.Body, none.Body)
+	for _, login := range []access.Grant{viewsYard, operateHall} {
+		h := open(t, g, login)
+		for _, method := range []string{"GET", "PUT", "DELETE"} {
+			hidden := ask(t, h, method, "/api/v1/cameras/gate", "{}", "If-Match", "*")
+			none := ask(t, h, method, "/api/v1/cameras/gone", "{}", "If-Match", "*")
+			if hidden.Code != http.StatusNotFound || hidden.Body.String() != none.Body.String() {
+				t.Errorf("%s: of a hidden camera %s, of one that does not exist %s", method, hidden.Body, none.Body)
+			}
 		}
 	}
 }
@@ -107,7 +230,7 @@ func TestRouteWithoutPermissionPanics(t *testing.T) {
 			t.Error("it was registered")
 		}
 	}()
-	a := &adapter{mux: http.NewServeMux(), access: Everyone{}, methods: map[string][]string{}}
+	a := &adapter{mux: access.NewMux(access.NewGuard(access.Options{})), methods: map[string][]string{}}
 	huma.Register(newAPI(a), huma.Operation{Method: "GET", Path: "/api/v1/open"},
 		func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
 }

@@ -9,14 +9,16 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"vigil/api/access"
+	"vigil/api/problem"
 	"vigil/internal/errcode"
 )
 
-// permissionKey is the metadata of an operation that holds its Permission.
+// permissionKey is the metadata of an operation that holds its access.Permission.
 const permissionKey = "permission"
 
 // route describes a route.
-func route(method, path string, p Permission, id, summary string) huma.Operation {
+func route(method, path string, p access.Permission, id, summary string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: maxRequest,
 		Metadata: map[string]any{permissionKey: p},
@@ -25,20 +27,24 @@ func route(method, path string, p Permission, id, summary string) huma.Operation
 
 // adapter lets huma register routes in a mux, each behind the permission that it requires.
 type adapter struct {
-	mux     *http.ServeMux
-	access  Access
+	mux     *access.Mux
 	methods map[string][]string // of each path
 }
 
 // Handle implements huma.Adapter. A route without a permission is a mistake of the program.
 func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	p, ok := op.Metadata[permissionKey].(Permission)
+	p, ok := op.Metadata[permissionKey].(access.Permission)
 	if !ok {
 		panic(fmt.Sprintf("%s %s states no permission", op.Method, op.Path))
 	}
-	a.methods[op.Path] = append(a.methods[op.Path], op.Method)
-	a.mux.Handle(op.Method+" "+op.Path, a.access.Require(p, http.HandlerFunc(
-		func(w http.ResponseWriter, r *http.Request) { handler(humago.NewContext(op, r, w)) })))
+	a.add(op.Method, op.Path, p, func(w http.ResponseWriter, r *http.Request) {
+		handler(humago.NewContext(op, r, w))
+	})
+}
+
+func (a *adapter) add(method, path string, p access.Permission, h http.HandlerFunc) {
+	a.methods[path] = append(a.methods[path], method)
+	a.mux.Handle(method+" "+path, p, h)
 }
 
 // ServeHTTP implements huma.Adapter.
@@ -52,14 +58,14 @@ func (a *adapter) refuseOthers() {
 		}
 		slices.Sort(methods)
 		allowed := strings.Join(methods, ", ")
-		a.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		a.mux.Handle(path, access.Public, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", allowed)
-			writeProblem(w, newProblem(http.StatusMethodNotAllowed, errcode.RequestNotFound,
-				r.Method+" is not possible here: only "+allowed))
-		})
+			problem.New(http.StatusMethodNotAllowed, errcode.RequestNotFound,
+				r.Method+" is not possible here: only "+allowed).Write(w)
+		}))
 	}
-	a.mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, newProblem(http.StatusNotFound, errcode.RequestNotFound,
-			"there is nothing here: "+documentPath+" lists the routes"))
-	})
+	a.mux.Handle("/api/", access.Public, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		problem.New(http.StatusNotFound, errcode.RequestNotFound,
+			"there is nothing here: "+documentPath+" lists the routes").Write(w)
+	}))
 }

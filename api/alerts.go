@@ -16,6 +16,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"vigil/alerts"
+	"vigil/api/access"
+	"vigil/api/problem"
 	"vigil/internal/errcode"
 )
 
@@ -111,12 +113,12 @@ type AckRequest struct {
 }
 
 func (s *server) addAlerts(to huma.API) {
-	huma.Register(to, route(http.MethodGet, alertsPath, View, "list-alerts", "List the alerts, the newest first"),
+	huma.Register(to, route(http.MethodGet, alertsPath, access.ViewSome, "list-alerts", "List the alerts, the newest first"),
 		s.listAlerts)
-	huma.Register(to, route(http.MethodGet, alertPath, View, "show-alert", "Show an alert"), s.showAlert)
-	huma.Register(to, route(http.MethodPost, alertPath+"/ack", Operate, "acknowledge-alert", "Acknowledge an alert"),
+	huma.Register(to, route(http.MethodGet, alertPath, access.ViewSome, "show-alert", "Show an alert"), s.showAlert)
+	huma.Register(to, route(http.MethodPost, alertPath+"/ack", access.OperateSome, "acknowledge-alert", "Acknowledge an alert"),
 		s.acknowledge)
-	read := route(http.MethodGet, alertPath+"/evidence/{file}", View, "read-evidence", "Read a picture or a clip")
+	read := route(http.MethodGet, alertPath+"/evidence/{file}", access.ViewSome, "read-evidence", "Read a picture or a clip")
 	read.Description = "The path is that of the alert's evidence. A Range is answered with that part."
 	read.Responses = map[string]*huma.Response{"200": {
 		Description: "The contents", Content: map[string]*huma.MediaType{"image/jpeg": {}, "video/mp4": {}, "video/x-matroska": {}},
@@ -159,9 +161,9 @@ func (s *server) listAlerts(ctx context.Context, in *alertsInput) (*alertsOutput
 	}
 	if in.Camera != "" {
 		if err := alerts.ValidCamera(in.Camera); err != nil {
-			return nil, newProblem(http.StatusUnprocessableEntity, errcode.RequestInvalid, "camera: "+err.Error())
+			return nil, problem.New(http.StatusUnprocessableEntity, errcode.RequestInvalid, "camera: "+err.Error())
 		}
-		if err := s.permit(ctx, View, in.Camera); err != nil {
+		if err := s.permit(ctx, access.RoleView, in.Camera); err != nil {
 			return nil, err
 		}
 	}
@@ -171,7 +173,7 @@ func (s *server) listAlerts(ctx context.Context, in *alertsInput) (*alertsOutput
 	}
 	page := AlertList{Alerts: []StoredAlert{}}
 	for _, a := range all {
-		if !s.access.Allowed(ctx, View, a.Decoded.Camera) || after != "" && alertKey(a) >= after {
+		if !may(ctx, access.RoleView, a.Decoded.Camera) || after != "" && alertKey(a) >= after {
 			continue
 		}
 		if len(page.Alerts) == in.Limit {
@@ -189,17 +191,17 @@ func alertKey(a StoredAlert) string {
 }
 
 // find returns an alert that the request may have. One of a camera that it may not see does not exist for it.
-func (s *server) find(ctx context.Context, p Permission, id string) (StoredAlert, error) {
+func (s *server) find(ctx context.Context, role access.Role, id string) (StoredAlert, error) {
 	a, err := s.Alert(ctx, id)
 	if err != nil {
 		return a, problemOf(err)
 	}
 	camera := a.Decoded.Camera
 	switch {
-	case !s.access.Allowed(ctx, View, camera):
+	case !may(ctx, access.RoleView, camera):
 		return a, problemOf(fmt.Errorf("alert %s: %w", id, ErrNotFound))
-	case !s.access.Allowed(ctx, p, camera):
-		return a, newProblem(http.StatusForbidden, errcode.RequestNotAllowed, "camera "+camera+" may only be viewed")
+	case !may(ctx, role, camera):
+		return a, problem.New(http.StatusForbidden, errcode.AccessDenied, "camera "+camera+" may only be viewed")
 	}
 	for i, e := range a.Evidence {
 		_, file, _ := strings.Cut(e.Name, "/")
@@ -209,7 +211,7 @@ func (s *server) find(ctx context.Context, p Permission, id string) (StoredAlert
 }
 
 func (s *server) showAlert(ctx context.Context, in *alertInput) (*alertOutput, error) {
-	a, err := s.find(ctx, View, in.ID)
+	a, err := s.find(ctx, access.RoleView, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -217,12 +219,16 @@ func (s *server) showAlert(ctx context.Context, in *alertInput) (*alertOutput, e
 }
 
 func (s *server) acknowledge(ctx context.Context, in *ackInput) (*ackOutput, error) {
-	if _, err := s.find(ctx, Operate, in.ID); err != nil {
+	if _, err := s.find(ctx, access.RoleOperate, in.ID); err != nil {
 		return nil, err
 	}
-	by := in.Body.By
-	if by == "" {
-		by = s.access.Name(ctx)
+	who := access.FromContext(ctx)
+	by := who.String()
+	switch {
+	case in.Body.By != "" && who.Kind == access.KindSocket:
+		by = in.Body.By
+	case in.Body.By != "":
+		by = in.Body.By + " (" + by + ")" // a login does not act in the name of another one
 	}
 	ack, err := s.Acknowledge(ctx, in.ID, by, in.Body.Normal)
 	if err != nil {
@@ -233,13 +239,13 @@ func (s *server) acknowledge(ctx context.Context, in *ackInput) (*ackOutput, err
 
 // readEvidence serves a piece of evidence. The file is compared with the names of the alert's, and is never a path.
 func (s *server) readEvidence(ctx context.Context, in *evidenceInput) (*huma.StreamResponse, error) {
-	a, err := s.find(ctx, View, in.ID)
+	a, err := s.find(ctx, access.RoleView, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	i := slices.IndexFunc(a.Evidence, func(e EvidenceFile) bool { return e.Name == in.ID+"/"+in.File })
 	if i < 0 {
-		return nil, newProblem(http.StatusNotFound, errcode.RequestNotFound, "alert "+in.ID+" has no such evidence")
+		return nil, problem.New(http.StatusNotFound, errcode.RequestNotFound, "alert "+in.ID+" has no such evidence")
 	}
 	e := a.Evidence[i]
 	data, err := s.Evidence(ctx, in.ID, e)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/api/access"
 	"vigil/app/control"
 	"vigil/internal/errcode"
 )
@@ -86,8 +87,8 @@ func (g *gates) CheckConfig(context.Context) (ConfigCheck, error) {
 }
 
 func TestListsAlerts(t *testing.T) {
-	h := New(Options{System: &gates{revision: 1}})
-	limited := New(Options{System: &gates{revision: 1}, Access: login{view: []string{"gate"}}})
+	h := open(t, &gates{revision: 1}, anonymous)
+	limited := open(t, &gates{revision: 1}, access.Grant{Role: access.RoleView, Cameras: []string{"gate"}})
 	for _, tt := range []struct {
 		h     http.Handler
 		query string
@@ -131,8 +132,8 @@ func TestListsAlerts(t *testing.T) {
 
 func TestAlert(t *testing.T) {
 	g := &gates{revision: 1}
-	h := New(Options{System: g, Access: cli})
-	limited := New(Options{System: g, Access: login{view: []string{"yard"}, operate: []string{"hall"}}})
+	h := open(t, g, operator)
+	limited := open(t, g, operateHall)
 	path := alertsPath + "/" + ids[0]
 	a := read[StoredAlert](t, ask(t, h, "GET", path, ""))
 	if len(a.Evidence) != 1 || a.Evidence[0].Path != path+"/evidence/clip-1.mp4" {
@@ -153,20 +154,20 @@ func TestAlert(t *testing.T) {
 		{h, "GET", path + "/evidence/..%2f" + ids[1] + "%2fclip-1.mp4", "", nil, 404, "request.not_found"},
 		{h, "GET", alertsPath + "/" + strings.ToLower(ids[0]), "", nil, 422, "path.id"},
 		{h, "GET", alertsPath + "/01J0000000000000000000000Z", "", nil, 404, "store.no_alert"},
-		{h, "POST", path + "/ack", `{"normal":true}`, nil, 200, `"by":"cli"`},
-		{h, "POST", path + "/ack", `{"by":"ada"}`, nil, 200, `"by":"ada"`},
+		{h, "POST", path + "/ack", `{"normal":true}`, nil, 200, `"by":"token:test"`},
+		{h, "POST", path + "/ack", `{"by":"ada"}`, nil, 200, `"by":"ada (token:test)"`},
 		{h, "POST", path + "/ack", `{"bye":"ada"}`, nil, 422, "body.bye"},
 		{limited, "GET", path, "", nil, 404, "request.not_found"},
 		{limited, "GET", a.Evidence[0].Path, "", nil, 404, "request.not_found"},
 		{limited, "POST", path + "/ack", "{}", nil, 404, "request.not_found"},
-		{limited, "POST", alertsPath + "/" + ids[1] + "/ack", "{}", nil, 403, "request.not_allowed"},
+		{open(t, g, viewsYard), "POST", alertsPath + "/" + ids[1] + "/ack", "{}", nil, 403, "access.denied"},
 	} {
 		w := ask(t, tt.h, tt.method, tt.path, tt.body, tt.headers...)
 		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) {
 			t.Errorf("%s %s %s: %d %s", tt.method, tt.path, tt.body, w.Code, w.Body)
 		}
 	}
-	if g.acked != "ada" {
+	if g.acked != "ada (token:test)" {
 		t.Errorf("acknowledged by %q", g.acked)
 	}
 }
@@ -175,27 +176,26 @@ func TestAlert(t *testing.T) {
 // limited to some cameras sees neither the configuration nor the state of others.
 func TestReports(t *testing.T) {
 	g := &gates{revision: 1}
-	limited := login{view: []string{"yard"}, operate: []string{"hall"}}
 	for _, tt := range []struct {
-		access       Access
+		access       access.Grant
 		method, path string
 		status       int
 		want, not    string
 	}{
-		{cli, "GET", "/config", 200, "quoted", ""},
-		{Everyone{May: View}, "GET", "/config", 200, "threads: 1", "quoted"},
-		{limited, "GET", "/config", 403, "request.not_allowed", "threads"},
-		{cli, "POST", "/config/check", 200, `"valid":true`, ""},
-		{Everyone{May: View}, "POST", "/config/check", 403, "request.not_allowed", ""},
-		{limited, "POST", "/config/check", 403, "request.not_allowed", ""},
-		{cli, "GET", "/health", 200, "mqtt", ""},
-		{limited, "GET", "/health", 200, "yard", "gate"},
-		{limited, "GET", "/health", 200, `"info":[]`, "mqtt"},
-		{cli, "GET", "/errors/camera.unknown", 200, "remedy", ""},
-		{cli, "GET", "/errors/none", 404, "request.not_found", ""},
-		{cli, "GET", "/errors", 200, "camera.unknown", ""},
+		{operator, "GET", "/config", 200, "quoted", ""},
+		{anonymous, "GET", "/config", 200, "threads: 1", "quoted"},
+		{viewsYard, "GET", "/config", 403, "access.denied", "threads"},
+		{operator, "POST", "/config/check", 200, `"valid":true`, ""},
+		{anonymous, "POST", "/config/check", 401, "access.login", ""},
+		{viewsYard, "POST", "/config/check", 403, "access.denied", ""},
+		{operator, "GET", "/health", 200, "mqtt", ""},
+		{viewsYard, "GET", "/health", 200, "yard", "gate"},
+		{viewsYard, "GET", "/health", 200, `"info":[]`, "mqtt"},
+		{operator, "GET", "/errors/camera.unknown", 200, "remedy", ""},
+		{operator, "GET", "/errors/none", 404, "request.not_found", ""},
+		{operator, "GET", "/errors", 200, "camera.unknown", ""},
 	} {
-		w := ask(t, New(Options{System: g, Access: tt.access}), tt.method, root+tt.path, "")
+		w := ask(t, open(t, g, tt.access), tt.method, root+tt.path, "")
 		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) ||
 			tt.not != "" && strings.Contains(w.Body.String(), tt.not) {
 			t.Errorf("%v: %s %s: %d %s", tt.access, tt.method, tt.path, w.Code, w.Body)

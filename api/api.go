@@ -1,19 +1,22 @@
 // Package api is the interface by which programs see and change a running vigil: HTTP with JSON at /api/v1, described
 // by an OpenAPI document at /api/openapi.json.
 //
-// A System goes in, and New makes the handler that answers requests from it. The invariants: every route states the
+// A System goes in; AddRoutes makes the routes that answer requests from it. The invariants: every route states the
 // permission that it requires, and answers only about cameras that the request may see; a request that is not valid
 // changes nothing; an error is a Problem with a code of the catalogue; no answer has a password in it; and no part of a
 // request names a file.
 package api
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
 	"io"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"vigil/api/access"
 )
 
 const (
@@ -32,36 +35,34 @@ var document []byte
 // Document returns the OpenAPI document in JSON.
 func Document() []byte { return document }
 
-// Options are what New serves.
-type Options struct {
-	System System
-	Access Access // nil lets everyone view
-}
-
-// New returns the handler of everything below /api/.
-func New(o Options) http.Handler {
-	a := &adapter{mux: http.NewServeMux(), access: o.Access, methods: map[string][]string{}}
-	if a.access == nil {
-		a.access = Everyone{May: View}
-	}
-	register(&server{System: o.System, access: a.access}, newAPI(a))
-	a.mux.Handle("GET "+documentPath, a.access.Require(View, http.HandlerFunc(serveDocument)))
-	a.methods[documentPath] = []string{http.MethodGet}
+// AddRoutes adds everything below /api/ to a mux, whose guard decides who may have it.
+func AddRoutes(mux *access.Mux, system System) {
+	a := &adapter{mux: mux, methods: map[string][]string{}}
+	register(&server{System: system, guard: mux.Guard()}, newAPI(a))
+	a.add(http.MethodGet, documentPath, access.ViewSome, serveDocument)
 	a.refuseOthers()
-	return a.mux
 }
 
 // server answers the requests.
 type server struct {
 	System
-	access Access
+	guard *access.Guard
 }
+
+// may reports whether the request of a context has a role for a camera.
+func may(ctx context.Context, role access.Role, camera string) bool {
+	return access.FromContext(ctx).May(role, camera)
+}
+
+// mayAll reports whether the request has it for all cameras, also for those that do not exist yet.
+func mayAll(ctx context.Context, role access.Role) bool { return access.FromContext(ctx).MayAll(role) }
 
 // register adds all routes.
 func register(s *server, to huma.API) {
 	s.addCameras(to)
 	s.addAlerts(to)
 	s.addReports(to)
+	s.addSessions(to)
 }
 
 // newAPI returns an API without routes. The defaults of huma would also serve a page that loads scripts from elsewhere,

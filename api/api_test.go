@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/api/access"
+	"vigil/api/problem"
 	"vigil/app/control"
 	"vigil/internal/errcode"
 )
@@ -23,8 +26,34 @@ import (
 // secret is a password that no answer may have.
 const secret = "hunter2hunter2"
 
-// cli is a login that may do everything.
-var cli = Everyone{May: Operate, By: "cli"}
+// Logins.
+var (
+	anonymous   = access.Grant{} // on the loopback address: it may view
+	operator    = access.Grant{Role: access.RoleOperate}
+	viewsYard   = access.Grant{Role: access.RoleView, Cameras: []string{"yard"}}
+	operateHall = access.Grant{Role: access.RoleOperate, Cameras: []string{"hall"}}
+)
+
+// open returns the handler of a system for requests with a login.
+func open(t *testing.T, s System, login access.Grant) http.Handler {
+	t.Helper()
+	store := access.NewStore(t.TempDir())
+	mux := access.NewMux(access.NewGuard(access.Options{
+		Store: store, Loopback: true, Log: slog.New(slog.DiscardHandler),
+	}))
+	AddRoutes(mux, s)
+	if login.Role == "" {
+		return mux
+	}
+	token, err := store.AddToken("test", login, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("Authorization", "Bearer "+token)
+		mux.ServeHTTP(w, r)
+	})
+}
 
 // gates is a system with two cameras: gate, made at run time, and yard, of the file.
 type gates struct {
@@ -113,6 +142,7 @@ func (g *gates) RemoveCamera(_ context.Context, name string, e control.Edit) (co
 func ask(t *testing.T, h http.Handler, method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	r.Host = "localhost"
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -138,7 +168,7 @@ func TestSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: New(Options{System: &gates{revision: 1}}), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: open(t, &gates{revision: 1}, anonymous), ConnContext: access.ConnContext, ReadHeaderTimeout: time.Minute}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
 	defer func() {
@@ -177,7 +207,7 @@ func TestCameras(t *testing.T) {
 	const match = "If-Match"
 	source := `"source":"rtsp://user:` + secret + `@camera/"`
 	g := &gates{revision: 6}
-	h := New(Options{System: g, Access: cli})
+	h := open(t, g, operator)
 	for _, tt := range []struct {
 		method, path, body string
 		headers            []string
@@ -237,8 +267,8 @@ func TestCameras(t *testing.T) {
 			t.Errorf("%s: %d %q %s", name, w.Code, w.Header().Get("ETag"), w.Body)
 		}
 		if w.Code >= 400 {
-			p := read[Problem](t, w)
-			if w.Header().Get("Content-Type") != problemType || p.Status != w.Code || p.Title == "" || p.Remedy == "" ||
+			p := read[problem.Problem](t, w)
+			if w.Header().Get("Content-Type") != problem.Type || p.Status != w.Code || p.Title == "" || p.Remedy == "" ||
 				tt.code != "" && p.Code != tt.code {
 				t.Errorf("%s: %s", name, w.Body)
 			}
@@ -246,7 +276,7 @@ func TestCameras(t *testing.T) {
 	}
 	g.full = true
 	w := ask(t, h, "POST", "/api/v1/cameras/yard/switches", `{"action":"pause"}`)
-	if p := read[Problem](t, w); w.Code != http.StatusServiceUnavailable || p.Code != "store.disk_full" {
+	if p := read[problem.Problem](t, w); w.Code != http.StatusServiceUnavailable || p.Code != "store.disk_full" {
 		t.Errorf("with a full disk: %d %s", w.Code, w.Body)
 	}
 }
@@ -255,11 +285,11 @@ func TestCameras(t *testing.T) {
 func TestSettingsArriveWhole(t *testing.T) {
 	g := &gates{}
 	settings := `{"name":"new","source":"rtsp://user:` + secret + `@camera/"}`
-	if w := ask(t, New(Options{System: g, Access: cli}), "POST", "/api/v1/cameras", settings); w.Code != http.StatusCreated ||
+	if w := ask(t, open(t, g, operator), "POST", "/api/v1/cameras", settings); w.Code != http.StatusCreated ||
 		w.Header().Get("Location") != "/api/v1/cameras/new" {
 		t.Fatalf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
-	if string(g.edit.Settings) != settings || g.edit.By != "cli" || g.edit.Revision != 0 {
+	if string(g.edit.Settings) != settings || g.edit.By != "token:test" || g.edit.Revision != 0 {
 		t.Errorf("the system was given %s by %s", g.edit.Settings, g.edit.By)
 	}
 }
@@ -280,7 +310,7 @@ func (c *crowd) Status(context.Context) (s control.Status) {
 // Following next gives each camera once, by name, also while one is removed.
 func TestPages(t *testing.T) {
 	c := &crowd{names: []string{"e", "b", "d", "a", "c", "c"}}
-	h := New(Options{System: c})
+	h := open(t, c, anonymous)
 	var got []string
 	for path := "/api/v1/cameras?limit=2"; path != ""; {
 		page := read[CameraList](t, ask(t, h, "GET", path, ""))
@@ -295,4 +325,8 @@ func TestPages(t *testing.T) {
 	if want := []string{"a", "b", "c", "c", "d", "e"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+}
+
+func (*gates) OpenAddress(context.Context) (OneTimeAddress, error) {
+	return OneTimeAddress{URL: "http://127.0.0.1:8080/open?once=x"}, nil
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"vigil/alerts"
+	"vigil/api/access"
+	"vigil/api/problem"
 	"vigil/app/control"
 	"vigil/internal/errcode"
 )
@@ -89,18 +91,18 @@ type editedOutput struct {
 }
 
 // permit returns the error of a request that may not have a camera: one that it may not see does not exist for it.
-func (s *server) permit(ctx context.Context, p Permission, name string) error {
+func (s *server) permit(ctx context.Context, role access.Role, name string) error {
 	switch {
-	case !s.access.Allowed(ctx, View, name):
+	case !may(ctx, access.RoleView, name):
 		return problemOf(fmt.Errorf("camera %q: %w", name, control.ErrNoCamera))
-	case !s.access.Allowed(ctx, p, name):
-		return newProblem(http.StatusForbidden, errcode.RequestNotAllowed, "camera "+name+" may only be viewed")
+	case !may(ctx, role, name):
+		return problem.New(http.StatusForbidden, errcode.AccessDenied, "camera "+name+" may only be viewed")
 	}
 	return nil
 }
 
 func (s *server) showCamera(ctx context.Context, in *cameraInput) (*cameraOutput, error) {
-	if err := s.permit(ctx, View, in.Name); err != nil {
+	if err := s.permit(ctx, access.RoleView, in.Name); err != nil {
 		return nil, err
 	}
 	c, err := s.Camera(ctx, in.Name)
@@ -111,8 +113,8 @@ func (s *server) showCamera(ctx context.Context, in *cameraInput) (*cameraOutput
 }
 
 func (s *server) addCamera(ctx context.Context, in *addInput) (*editedOutput, error) {
-	if !s.access.Everywhere(ctx, Operate) {
-		return nil, newProblem(http.StatusForbidden, errcode.RequestNotAllowed, "only who operates all cameras may add one")
+	if !mayAll(ctx, access.RoleOperate) {
+		return nil, problem.New(http.StatusForbidden, errcode.AccessDenied, "only who operates all cameras may add one")
 	}
 	var named struct {
 		Name string `json:"name"`
@@ -122,7 +124,7 @@ func (s *server) addCamera(ctx context.Context, in *addInput) (*editedOutput, er
 			[]error{&huma.ErrorDetail{Location: "body.name", Message: "must be a text"}})
 	}
 	done, err := s.PutCamera(ctx, named.Name, control.Edit{
-		Settings: in.Body, Check: in.Check, By: s.access.Name(ctx),
+		Settings: in.Body, Check: in.Check, By: access.FromContext(ctx).String(),
 	})
 	if err != nil {
 		p := problemOf(err)
@@ -149,14 +151,14 @@ func (s *server) removeCamera(ctx context.Context, in *removeInput) (*editedOutp
 func (s *server) edit(ctx context.Context, name, match string,
 	change func(context.Context, string, control.Edit) (control.Edited, error), e control.Edit,
 ) (*editedOutput, error) {
-	if err := s.permit(ctx, Operate, name); err != nil {
+	if err := s.permit(ctx, access.RoleOperate, name); err != nil {
 		return nil, err
 	}
 	var err error
 	if e.Revision, err = s.revision(ctx, name, match); err != nil {
 		return nil, err
 	}
-	e.By = s.access.Name(ctx)
+	e.By = access.FromContext(ctx).String()
 	done, err := change(ctx, name, e)
 	if err != nil {
 		return nil, problemOf(err)
@@ -171,7 +173,7 @@ func (s *server) revision(ctx context.Context, name, match string) (uint64, erro
 		if n, err := strconv.ParseUint(tag, 10, 64); err == nil && n > 0 && quoted && match == etag(n) {
 			return n, nil
 		}
-		return 0, newProblem(http.StatusPreconditionFailed, errcode.CameraChanged,
+		return 0, problem.New(http.StatusPreconditionFailed, errcode.CameraChanged,
 			"If-Match is not an ETag of camera "+name)
 	}
 	c, err := s.Camera(ctx, name)
@@ -179,17 +181,17 @@ func (s *server) revision(ctx context.Context, name, match string) (uint64, erro
 	case err != nil:
 		return 0, problemOf(err)
 	case c.Origin == control.OriginFile:
-		return 0, newProblem(http.StatusConflict, errcode.CameraOfFile, "camera "+name+
+		return 0, problem.New(http.StatusConflict, errcode.CameraOfFile, "camera "+name+
 			" is one of the configuration file: change it there")
 	case match == "":
-		return 0, newProblem(http.StatusPreconditionRequired, errcode.RequestNoMatch,
+		return 0, problem.New(http.StatusPreconditionRequired, errcode.RequestNoMatch,
 			"If-Match is missing: must be the ETag of camera "+name)
 	}
 	return c.Revision, nil
 }
 
 func (s *server) switchCamera(ctx context.Context, in *switchInput) (*cameraOutput, error) {
-	if err := s.permit(ctx, Operate, in.Name); err != nil {
+	if err := s.permit(ctx, access.RoleOperate, in.Name); err != nil {
 		return nil, err
 	}
 	request := control.ChangeRequest{Action: in.Body.Action, Until: in.Body.Until, For: in.Body.For}
@@ -197,7 +199,7 @@ func (s *server) switchCamera(ctx context.Context, in *switchInput) (*cameraOutp
 	if err != nil {
 		return nil, problemOf(control.Invalid{Err: err})
 	}
-	c, err := s.Switch(ctx, in.Name, change, s.access.Name(ctx))
+	c, err := s.Switch(ctx, in.Name, change, access.FromContext(ctx).String())
 	if err != nil {
 		return nil, problemOf(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"vigil/api/access"
 	"vigil/app/control"
 )
 
@@ -28,18 +29,34 @@ type CameraList struct {
 }
 
 func (s *server) addCameras(to huma.API) {
-	huma.Register(to, route(http.MethodGet, camerasPath, View, "list-cameras", "List the cameras"), s.listCameras)
-	huma.Register(to, route(http.MethodGet, cameraPath, View, "show-camera", "Show a camera"), s.showCamera)
-	add := route(http.MethodPost, camerasPath, Operate, "add-camera", "Add a camera")
+	status := route(http.MethodGet, root+"/status", access.View, "show-status", "Show the state of everything")
+	status.Description = "For logins that may view all cameras."
+	huma.Register(to, status, s.showStatus)
+	huma.Register(to, route(http.MethodGet, camerasPath, access.ViewSome, "list-cameras", "List the cameras"), s.listCameras)
+	huma.Register(to, route(http.MethodGet, cameraPath, access.ViewCamera("name"), "show-camera", "Show a camera"), s.showCamera)
+	add := route(http.MethodPost, camerasPath, access.Operate, "add-camera", "Add a camera")
 	add.Description = "Of all cameras only: a login that is limited to some cannot add one."
 	add.MaxBodyBytes, add.DefaultStatus = maxSettings, http.StatusCreated
 	huma.Register(to, add, s.addCamera)
-	set := route(http.MethodPut, cameraPath, Operate, "change-camera", "Replace the settings of a camera")
+	set := route(http.MethodPut, cameraPath, access.OperateCamera("name"), "change-camera", "Replace the settings of a camera")
 	set.MaxBodyBytes = maxSettings
 	huma.Register(to, set, s.changeCamera)
-	huma.Register(to, route(http.MethodDelete, cameraPath, Operate, "remove-camera", "Remove a camera"), s.removeCamera)
-	huma.Register(to, route(http.MethodPost, cameraPath+"/switches", Operate, "switch-camera",
+	huma.Register(to, route(http.MethodDelete, cameraPath, access.OperateCamera("name"), "remove-camera", "Remove a camera"), s.removeCamera)
+	huma.Register(to, route(http.MethodPost, cameraPath+"/switches", access.OperateCamera("name"), "switch-camera",
 		"Pause, resume or snooze a camera, or switch its detection"), s.switchCamera)
+}
+
+type statusOutput struct{ Body control.Status }
+
+// showStatus leaves out what is wrong with the configuration file for logins that may only view: it may quote the file.
+func (s *server) showStatus(ctx context.Context, _ *struct{}) (*statusOutput, error) {
+	status := s.Status(ctx)
+	if status.Config != nil && !mayAll(ctx, access.RoleOperate) {
+		shown := *status.Config
+		shown.Error = ""
+		status.Config = &shown
+	}
+	return &statusOutput{status}, nil
 }
 
 type listInput struct {
@@ -55,7 +72,7 @@ func (s *server) listCameras(ctx context.Context, in *listInput) (*camerasOutput
 		return nil, err
 	}
 	all := slices.DeleteFunc(s.Status(ctx).Cameras, func(c control.Camera) bool {
-		return !s.access.Allowed(ctx, View, c.Name) || in.Cursor != "" && c.Name <= after
+		return !may(ctx, access.RoleView, c.Name) || in.Cursor != "" && c.Name <= after
 	})
 	// The sort is stable: of two cameras of one name, the one that is monitored stays the first.
 	slices.SortStableFunc(all, func(a, b control.Camera) int { return strings.Compare(a.Name, b.Name) })

@@ -4,19 +4,20 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"vigil/api/access"
 )
 
 // Describe returns the OpenAPI document of the routes in the code. about returns the description of a type, or of a
 // field of it; "" for none.
 func Describe(about func(t reflect.Type, field string) string) ([]byte, error) {
-	a := &adapter{mux: http.NewServeMux(), access: Everyone{}, methods: map[string][]string{}}
-	to := newAPI(a)
-	register(&server{access: a.access}, to)
+	mux := access.NewMux(access.NewGuard(access.Options{}))
+	to := newAPI(&adapter{mux: mux, methods: map[string][]string{}})
+	register(&server{guard: mux.Guard()}, to)
 	doc := to.OpenAPI()
 	for name, s := range doc.Components.Schemas.Map() {
 		t := doc.Components.Schemas.TypeFromRef("#/components/schemas/" + name)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"vigil/api/access"
+	"vigil/api/problem"
 	"vigil/app/control"
 	"vigil/internal/errcode"
 )
@@ -85,19 +87,19 @@ type ConfigCheck struct {
 }
 
 func (s *server) addReports(to huma.API) {
-	huma.Register(to, route(http.MethodGet, root+"/health", View, "show-health", "Show what works"), s.showHealth)
-	show := route(http.MethodGet, root+"/config", View, "show-config", "Show the configuration in force")
+	huma.Register(to, route(http.MethodGet, root+"/health", access.ViewSome, "show-health", "Show what works"), s.showHealth)
+	show := route(http.MethodGet, root+"/config", access.View, "show-config", "Show the configuration in force")
 	show.Description = "For logins that may view all cameras."
 	huma.Register(to, show, s.showConfig)
-	check := route(http.MethodPost, root+"/config/check", Operate, "check-config", "Check the configuration file")
+	check := route(http.MethodPost, root+"/config/check", access.Operate, "check-config", "Check the configuration file")
 	check.Description = "It reads the file that vigil was started with and changes nothing. For logins that may " +
 		"operate all cameras."
 	huma.Register(to, check, s.checkConfig)
-	huma.Register(to, route(http.MethodGet, root+"/errors", View, "list-errors", "List the catalogue of errors"),
+	huma.Register(to, route(http.MethodGet, root+"/errors", access.ViewSome, "list-errors", "List the catalogue of errors"),
 		func(context.Context, *struct{}) (*errorsOutput, error) {
 			return &errorsOutput{ErrorList{errcode.Entries()}}, nil
 		})
-	huma.Register(to, route(http.MethodGet, root+"/errors/{code}", View, "explain-error", "Explain a code"), explain)
+	huma.Register(to, route(http.MethodGet, root+"/errors/{code}", access.ViewSome, "explain-error", "Explain a code"), explain)
 }
 
 // ErrorList is the catalogue of errors.
@@ -130,38 +132,38 @@ const kindCamera = "camera"
 func (s *server) visible(ctx context.Context, all []HealthItem) []HealthItem {
 	seen := []HealthItem{}
 	for _, item := range all {
-		if item.Kind == kindCamera && s.access.Allowed(ctx, View, item.Name) ||
-			item.Kind != kindCamera && s.access.Everywhere(ctx, View) {
+		if item.Kind == kindCamera && may(ctx, access.RoleView, item.Name) ||
+			item.Kind != kindCamera && mayAll(ctx, access.RoleView) {
 			seen = append(seen, item)
 		}
 	}
 	return seen
 }
 
-func (s *server) permitConfig(ctx context.Context, p Permission) error {
-	if !s.access.Everywhere(ctx, p) {
-		return newProblem(http.StatusForbidden, errcode.RequestNotAllowed,
+func (s *server) permitConfig(ctx context.Context, role access.Role) error {
+	if !mayAll(ctx, role) {
+		return problem.New(http.StatusForbidden, errcode.AccessDenied,
 			"the configuration is of all cameras, and this login is limited to some")
 	}
 	return nil
 }
 
 func (s *server) showConfig(ctx context.Context, _ *struct{}) (*configOutput, error) {
-	if err := s.permitConfig(ctx, View); err != nil {
+	if err := s.permitConfig(ctx, access.RoleView); err != nil {
 		return nil, err
 	}
 	c, err := s.Config(ctx)
 	if err != nil {
 		return nil, problemOf(err)
 	}
-	if c.State != nil && !s.access.Everywhere(ctx, Operate) {
+	if c.State != nil && !mayAll(ctx, access.RoleOperate) {
 		c.State.Error = "" // it may quote the file
 	}
 	return &configOutput{c}, nil
 }
 
 func (s *server) checkConfig(ctx context.Context, _ *struct{}) (*checkOutput, error) {
-	if err := s.permitConfig(ctx, Operate); err != nil {
+	if err := s.permitConfig(ctx, access.RoleOperate); err != nil {
 		return nil, err
 	}
 	c, err := s.CheckConfig(ctx)
@@ -174,7 +176,7 @@ func (s *server) checkConfig(ctx context.Context, _ *struct{}) (*checkOutput, er
 func explain(_ context.Context, in *codeInput) (*errorOutput, error) {
 	entry, ok := errcode.Find(errcode.Code(in.Code))
 	if !ok {
-		return nil, newProblem(http.StatusNotFound, errcode.RequestNotFound, "the catalogue has no such code")
+		return nil, problem.New(http.StatusNotFound, errcode.RequestNotFound, "the catalogue has no such code")
 	}
 	return &errorOutput{entry}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 
+	"vigil/api/problem"
 	"vigil/internal/errcode"
 )
 
@@ -20,7 +21,7 @@ func cursorOf(key string) string { return base64.RawURLEncoding.EncodeToString([
 func keyOf(cursor string) (string, error) {
 	key, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil {
-		return "", newProblem(http.StatusUnprocessableEntity, errcode.RequestInvalid,
+		return "", problem.New(http.StatusUnprocessableEntity, errcode.RequestInvalid,
 			"cursor is not one that a list has given: must be the next of the page before")
 	}
 	return string(key), nil

@@ -13,6 +13,8 @@ type System interface {
 	Cameras
 	Alerts
 	Reporter
+	// OpenAddress returns an address at which a browser is logged in once.
+	OpenAddress(ctx context.Context) (OneTimeAddress, error)
 }
 
 // Cameras are the cameras of a System.

@@ -1,17 +1,14 @@
 package app
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
-	"time"
 
 	"vigil/api/access"
-	"vigil/app/control"
 	"vigil/config"
 	"vigil/internal/errcode"
 )
@@ -71,10 +68,4 @@ func (p *accessPoint) oneTimeURL() (string, error) {
 		u.Host = net.JoinHostPort("localhost", u.Port())
 	}
 	return u.String() + p.guard.OneTimePath(), nil
-}
-
-// OpenAddress returns an address that logs in once.
-func (s *system) OpenAddress(context.Context) (control.Opened, error) {
-	at, err := s.access.oneTimeURL()
-	return control.Opened{URL: at, Until: time.Now().Add(access.OneTimeValid).UTC()}, err
 }

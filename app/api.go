@@ -3,12 +3,13 @@ package app
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
+	"time"
 
 	"vigil/alerts"
 	"vigil/alerts/archive"
 	"vigil/api"
+	"vigil/api/access"
 	"vigil/internal/errcode"
 	"vigil/internal/health"
 )
@@ -20,12 +21,10 @@ type apiSystem struct {
 	alerts *archive.Archive
 }
 
-// api returns the handler of the API for requests that may do what a permission allows. by is what changes are
-// recorded as.
-func (s *system) api(h *health.Health, p api.Permission, by string) http.Handler {
-	return api.New(api.Options{
-		System: &apiSystem{s, h, archive.New(s.sinks.Conn())}, Access: api.Everyone{May: p, By: by},
-	})
+// OpenAddress implements api.System.
+func (s *apiSystem) OpenAddress(context.Context) (api.OneTimeAddress, error) {
+	at, err := s.access.oneTimeURL()
+	return api.OneTimeAddress{URL: at, Until: time.Now().Add(access.OneTimeValid).UTC()}, err
 }
 
 // Alerts implements api.Alerts. It reads all messages since From.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"vigil/api"
+	failure "vigil/api/problem"
 	"vigil/app/control"
 )
 
@@ -50,7 +51,7 @@ func (c *apiClient) ask(method, path, body, match string, status int, out any) h
 	}
 	defer res.Body.Close()
 	if res.StatusCode != status {
-		var p api.Problem
+		var p failure.Problem
 		_ = json.NewDecoder(res.Body).Decode(&p)
 		c.Fatalf("%s %s: %s %+v", method, path, res.Status, p)
 	}
@@ -69,7 +70,7 @@ func TestCamerasThroughAPI(t *testing.T) {
 	}
 	var done control.Edited
 	c.ask("POST", "/cameras?check=1", settings(""), "", http.StatusOK, &done)
-	var p api.Problem
+	var p failure.Problem
 	c.ask("GET", "/cameras/yard", "", "", http.StatusNotFound, &p)
 	c.ask("POST", "/cameras", settings(`,"speed":3`), "", http.StatusUnprocessableEntity, &p)
 	if !strings.Contains(p.Detail, "speed") || p.Code != "config.unknown_key" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/archive"
 	"vigil/alerts/outbox"
 	natssink "vigil/alerts/sink/nats"
 	"vigil/api"
@@ -33,6 +34,7 @@ const (
 // httpServices serve metrics, health and profiles of a running system, and tell systemd how it is.
 type httpServices struct {
 	health  *health.Health
+	mux     *access.Mux // of http.listen and of the Unix socket
 	servers []*listener.Server
 	log     *slog.Logger
 }
@@ -52,9 +54,8 @@ func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, who *accessPoint, 
 		Cameras: s.stats, Outbox: func() outbox.Stats { return s.sinks.Stats() }, Connected: s.sinks.connected,
 		Config: s.configRemarks,
 	}, log)}
-	h.listen("http.listen", listener.Options{
-		Address: cfg.Listen, Handler: h.routes(s, who.guard, m.Handler(log)), Guarded: true, TLS: who.tls,
-	})
+	h.mux = h.routes(s, who.guard, m.Handler(log))
+	h.listen("http.listen", listener.Options{Address: cfg.Listen, Handler: h.mux, Guarded: true, TLS: who.tls})
 	if len(h.servers) > 0 {
 		who.url = h.servers[0].URL()
 	}
@@ -62,14 +63,15 @@ func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, who *accessPoint, 
 	return h
 }
 
-// routes are those of http.listen, each with what it needs. Metrics and readiness name every camera.
+// routes are those of http.listen and of the Unix socket, each with what it needs. Metrics and readiness name every
+// camera.
 func (h *httpServices) routes(s *system, guard *access.Guard, numbers http.Handler) *access.Mux {
 	mux := access.NewMux(guard)
 	guard.AddRoutes(mux)
 	mux.Handle("GET /metrics", access.View, numbers)
 	mux.Handle("GET /healthz", access.Public, h.health.AliveHandler())
 	mux.Handle("GET /readyz", access.View, h.health.ReadyHandler())
-	mux.Handle("/api/", access.View, s.api(h.health, api.View, ""))
+	api.AddRoutes(mux, &apiSystem{s, h.health, archive.New(s.sinks.Conn())})
 	return mux
 }
 

@@ -114,7 +114,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		if at, err := who.oneTimeURL(); err == nil && o.Announce != nil {
 			o.Announce(at)
 		}
-		stop := s.serve(ctx, cfg.DataDir, services.health)
+		stop := s.serve(ctx, cfg.DataDir, services.mux)
 		reloading, stopReloading := context.WithCancel(ctx)
 		var reloads sync.WaitGroup
 		if o.File != "" {

@@ -10,11 +10,9 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/api"
 	"vigil/app/control"
 	"vigil/config"
 	"vigil/internal/errcode"
-	"vigil/internal/health"
 	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
 )
@@ -141,7 +139,7 @@ func (s *system) open() error {
 
 // serve ends switches in time, executes commands of MQTT and answers at the control socket until the returned function
 // is called.
-func (s *system) serve(ctx context.Context, dataDir string, h *health.Health) (stop func()) {
+func (s *system) serve(ctx context.Context, dataDir string, h http.Handler) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	s.switches.onChange = s.onSwitched
@@ -157,7 +155,7 @@ func (s *system) serve(ctx context.Context, dataDir string, h *health.Health) (s
 		s.log.Warn("'vigil status' and 'vigil camera' do not reach this vigil", "error", err,
 			errcode.Key, errcode.ServerControl)
 	} else {
-		server = control.Serve(l, s.socketHandler(h), s.log)
+		server = control.Serve(l, s.socketRoutes(h), s.log)
 	}
 	return func() {
 		s.sinks.onSwitch.Store(nil)
@@ -171,11 +169,11 @@ func (s *system) serve(ctx context.Context, dataDir string, h *health.Health) (s
 	}
 }
 
-// socketHandler serves the control socket, which only the user that vigil runs as reaches.
-func (s *system) socketHandler(h *health.Health) http.Handler {
+// socketRoutes are those of the control socket.
+func (s *system) socketRoutes(h http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", control.Handler(s, "cli"))
-	mux.Handle("/api/", s.api(h, api.Operate, "cli"))
+	mux.Handle("/v1/", control.Handler(s, "cli"))
+	mux.Handle("/", h)
 	return mux
 }
 

@@ -42,8 +42,8 @@ const (
 	KindAnonymous Kind = "anonymous" // on a loopback address, without a login
 	KindUser      Kind = "user"
 	KindToken     Kind = "token"
-	KindSocket    Kind = "socket" // the user that vigil runs as, or root, on the Unix socket
-	KindOneTime   Kind = "open"   // by a one-time address
+	KindSocket    Kind = "cli"  // the user that vigil runs as, or root, on the Unix socket
+	KindOneTime   Kind = "open" // by a one-time address
 )
 
 // Principal is on whose behalf a request is made. The zero value may do nothing.

@@ -141,7 +141,6 @@ func TestRoutes(t *testing.T) {
 	mux := NewMux(testGuard(t, true, false))
 	mux.guard.AddRoutes(mux)
 	want := map[string]Permission{
-		"POST /api/v1/login": Public, "POST /api/v1/logout": Public, "GET /api/v1/session": ViewSome,
 		"GET /open": Public, "POST /open": Public,
 	}
 	for _, r := range mux.Routes() {
@@ -171,7 +170,7 @@ func TestPrincipal(t *testing.T) {
 		text                        string
 	}{
 		{Principal{}, false, false, false, ""},
-		{Principal{Kind: KindSocket, Grant: Grant{Role: RoleOperate}}, true, true, true, "socket"},
+		{Principal{Kind: KindSocket, Grant: Grant{Role: RoleOperate}}, true, true, true, "cli"},
 		{Principal{KindUser, "anna", Grant{RoleView, nil}}, true, false, true, "user:anna"},
 		{Principal{KindToken, "ha", Grant{RoleOperate, []string{"gate"}}}, true, true, false, "token:ha"},
 		{Principal{KindToken, "ha", Grant{RoleOperate, []string{"yard"}}}, false, false, false, "token:ha"},

@@ -1,12 +1,13 @@
 package access
 
 import (
-	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
 
+	"vigil/api/problem"
 	"vigil/internal/errcode"
 )
 
@@ -48,31 +49,14 @@ func Status(err error) int {
 		return http.StatusMisdirectedRequest
 	case errors.Is(err, errBusy), errors.As(err, new(limited)):
 		return http.StatusTooManyRequests
-	case errors.As(err, new(badRequest)):
-		return http.StatusBadRequest
 	}
 	return http.StatusServiceUnavailable
 }
 
-// badRequest is the error of a request that cannot be read.
-type badRequest struct{ err error }
-
-func (b badRequest) Error() string { return b.err.Error() }
-func (b badRequest) Unwrap() error { return b.err }
-
-// Problem is the answer to a request that failed (RFC 9457).
-type Problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	Code   string `json:"code,omitempty"`
-}
-
-// refuse answers with a problem.
-func refuse(w http.ResponseWriter, err error) {
+// Problem returns the answer to a request that was refused, and its headers.
+func Problem(err error) (*problem.Problem, http.Header) {
+	h := http.Header{}
 	status := Status(err)
-	h := w.Header()
 	switch status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="vigil"`)
@@ -83,11 +67,12 @@ func refuse(w http.ResponseWriter, err error) {
 		}
 		h.Set("Retry-After", strconv.Itoa(wait))
 	}
-	h.Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	p := Problem{
-		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: err.Error(),
-		Code: string(errcode.Of(err)),
-	}
-	_ = json.NewEncoder(w).Encode(p) // the other side has left if it fails
+	return problem.New(status, errcode.Of(err), err.Error()), h
+}
+
+// refuse answers with a problem.
+func refuse(w http.ResponseWriter, err error) {
+	p, h := Problem(err)
+	maps.Copy(w.Header(), h)
+	p.Write(w)
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vigil/api/problem"
 )
 
 func testGuard(t *testing.T, loopback, secure bool) *Guard {
@@ -27,6 +29,7 @@ func do(t *testing.T, g *Guard, method, path, body string, change func(*http.Req
 	t.Helper()
 	mux := NewMux(g)
 	g.AddRoutes(mux)
+	addLogins(mux)
 	mux.Handle("/view", View, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	mux.Handle("/operate", Operate, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost"+path, strings.NewReader(body))
@@ -40,7 +43,33 @@ func do(t *testing.T, g *Guard, method, path, body string, change func(*http.Req
 	return res
 }
 
-func problemOf(t *testing.T, res *http.Response) (p Problem) {
+// addLogins adds routes of logins, as the API has them.
+func addLogins(mux *Mux) {
+	g := mux.Guard()
+	mux.Handle("POST /api/v1/login", Public, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ User, Password string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			return
+		}
+		who, cookie, err := g.Login(r, in.User, in.Password)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		http.SetCookie(w, cookie)
+		_ = json.NewEncoder(w).Encode(who)
+	}))
+	mux.Handle("POST /api/v1/logout", Public, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.SetCookie(w, g.Logout(r))
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	mux.Handle("GET /api/v1/session", ViewSome, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(w).Encode(FromContext(r.Context()))
+	}))
+}
+
+func problemOf(t *testing.T, res *http.Response) (p problem.Problem) {
 	t.Helper()
 	if got := res.Header.Get("Content-Type"); got != "application/problem+json" {
 		t.Errorf("content type %q", got)
@@ -200,7 +229,7 @@ func TestSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if text, err := io.ReadAll(res.Body); res.StatusCode != 200 || string(text) != "socket" {
+	if text, err := io.ReadAll(res.Body); res.StatusCode != 200 || string(text) != "cli" {
 		t.Errorf("%d %q, %v", res.StatusCode, text, err)
 	}
 	for name, p := range map[string]peer{"another": {uid: 1 << 30}, "an unknown": {uid: 0, err: io.EOF}} {

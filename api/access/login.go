@@ -2,9 +2,6 @@ package access
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -21,69 +18,43 @@ const (
 	maxHashWait = 5 * time.Second
 )
 
-// LoginRequest is the body of a login.
-type LoginRequest struct {
-	User     string `json:"user"`
-	Password string `json:"password"`
-}
-
-// Session says who is logged in.
-type Session struct {
-	Kind Kind   `json:"kind"`
-	Name string `json:"name,omitempty"`
-	Grant
-}
-
-// AddRoutes adds the routes of logins.
+// AddRoutes adds the pages of one-time addresses.
 //
-//	POST /api/v1/login    LoginRequest, answered by Session and a cookie
-//	POST /api/v1/logout   ends the session, answered by 204
-//	GET  /api/v1/session  Session
-//	GET  /open            a page that asks whether to use a one-time address, as it is in the query (once)
-//	POST /open            uses it, answered by a cookie and a redirection to /
+//	GET  /open  a page that asks whether to use a one-time address, as it is in the query (once)
+//	POST /open  uses it, answered by a cookie and a redirection to /
 func (g *Guard) AddRoutes(mux *Mux) {
-	mux.Handle("POST /api/v1/login", Public, http.HandlerFunc(g.serveLogin))
-	mux.Handle("POST /api/v1/logout", Public, http.HandlerFunc(g.serveLogout))
-	mux.Handle("GET /api/v1/session", ViewSome, http.HandlerFunc(serveSession))
 	mux.Handle("GET /open", Public, http.HandlerFunc(g.serveOpen))
 	mux.Handle("POST /open", Public, http.HandlerFunc(g.serveOpened))
 }
 
-func (g *Guard) serveLogin(w http.ResponseWriter, r *http.Request) {
-	var in LoginRequest
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxLogin))
-	d.DisallowUnknownFields()
-	err := d.Decode(&in)
-	if err == nil {
-		if _, end := d.Token(); !errors.Is(end, io.EOF) {
-			err = errors.New("something follows the object")
-		}
-	}
+// Login logs a user in for a request, and returns who that is and the cookie of the new session, which replaces the
+// one of the request.
+func (g *Guard) Login(r *http.Request, user, password string) (Principal, *http.Cookie, error) {
+	who, id, err := g.login(r.Context(), r.RemoteAddr, user, password)
 	if err != nil {
-		refuse(w, badRequest{fmt.Errorf("the request is not valid: %w", err)})
-		return
+		return Principal{}, nil, err
 	}
-	who, id, err := g.login(r.Context(), r.RemoteAddr, in)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	http.SetCookie(w, cookie(g.TLS, g.sessions.begin(g.cookieOf(r), id, who.Name)))
-	reply(w, Session{who.Kind, who.Name, who.Grant})
+	return who, cookie(g.TLS, g.sessions.begin(g.cookieOf(r), id, who.Name)), nil
+}
+
+// Logout ends the session of a request, and returns the cookie that deletes its own.
+func (g *Guard) Logout(r *http.Request) *http.Cookie {
+	g.sessions.end(g.cookieOf(r))
+	return cookie(g.TLS, "")
 }
 
 // login checks a password within the limits.
-func (g *Guard) login(ctx context.Context, remote string, in LoginRequest) (who Principal, id string, err error) {
+func (g *Guard) login(ctx context.Context, remote, user, password string) (who Principal, id string, err error) {
 	a, err := g.Store.accounts()
 	if err != nil {
 		return Principal{}, "", g.broken(err)
 	}
-	u := a.user(in.User)
+	u := a.user(user)
 	known, h := "", nobody
 	if u != nil {
 		known, h = u.Name, u.hash
 	}
-	cost := charges(remote, in.User)
+	cost := charges(remote, user)
 	if wait := g.limits.take(cost); wait > 0 {
 		return Principal{}, "", limited{wait}
 	}
@@ -93,7 +64,7 @@ func (g *Guard) login(ctx context.Context, remote string, in LoginRequest) (who 
 		g.limits.refund(cost)
 		return Principal{}, "", err
 	}
-	right := h.matches(in.Password)
+	right := h.matches(password)
 	g.hashing.end()
 	if !right || u == nil {
 		// A name that is not a user's may be a password in the wrong field.
@@ -103,17 +74,6 @@ func (g *Guard) login(ctx context.Context, remote string, in LoginRequest) (who 
 	g.limits.refund(cost)
 	g.Log.Info("login", "address", remote, "user", known)
 	return Principal{KindUser, u.Name, u.Grant}, u.ID, nil
-}
-
-func (g *Guard) serveLogout(w http.ResponseWriter, r *http.Request) {
-	g.sessions.end(g.cookieOf(r))
-	http.SetCookie(w, cookie(g.TLS, ""))
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func serveSession(w http.ResponseWriter, r *http.Request) {
-	who := FromContext(r.Context())
-	reply(w, Session{who.Kind, who.Name, who.Grant})
 }
 
 // OneTimePath returns the path and the query of an address that logs in once, within OneTimeValid, with the role
@@ -149,9 +109,4 @@ func (g *Guard) serveOpened(w http.ResponseWriter, r *http.Request) {
 	g.Log.Info("login by a one-time address", "address", r.RemoteAddr)
 	http.SetCookie(w, cookie(g.TLS, g.sessions.begin(g.cookieOf(r), "", "")))
 	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-
-func reply(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the other side has left if it fails
 }

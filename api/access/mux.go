@@ -27,6 +27,9 @@ func (m *Mux) Handle(pattern string, p Permission, h http.Handler) {
 	m.routes = append(m.routes, Route{pattern, p})
 }
 
+// Guard is what decides about the requests.
+func (m *Mux) Guard() *Guard { return m.guard }
+
 // Routes returns the routes.
 func (m *Mux) Routes() []Route { return slices.Clone(m.routes) }
 

@@ -77,7 +77,7 @@ func (c *Client) RemoveCamera(ctx context.Context, name string, e Edit) (done Ed
 
 // OpenAddress returns an address at which a browser is logged in once.
 func (c *Client) OpenAddress(ctx context.Context) (o Opened, err error) {
-	return o, c.ask(ctx, http.MethodPost, "/v1/open", nil, &o)
+	return o, c.ask(ctx, http.MethodPost, "/api/v1/open", nil, &o)
 }
 
 func (c *Client) edit(ctx context.Context, method, name string, e Edit, out *Edited) error {

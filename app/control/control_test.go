@@ -82,10 +82,6 @@ func (g *gates) PutCamera(_ context.Context, name string, e Edit) (Edited, error
 	return Edited{Name: name, Effect: EffectAdded, Check: e.Check, Revision: g.revision}, nil
 }
 
-func (g *gates) OpenAddress(context.Context) (Opened, error) {
-	return Opened{URL: "http://127.0.0.1:8080/open?once=x"}, nil
-}
-
 func (g *gates) RemoveCamera(_ context.Context, name string, e Edit) (Edited, error) {
 	g.edit = e
 	if name != "gate" {

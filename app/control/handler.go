@@ -28,7 +28,6 @@ const (
 //	GET  /v1/cameras/{name}           Camera
 //	POST /v1/cameras/{name}/switches  ChangeRequest, answered by Camera
 //	PUT, DELETE /v1/cameras/{name}    a camera's settings, or none, answered by Edited
-//	POST /v1/open                     answered by Opened
 //
 // PUT and DELETE change nothing with ?check=1; their If-Match has the revision that is replaced. Failures are answered
 // by a Failure: 400 for what is not valid, 404 for an unknown camera, 409 for one of the configuration file, 412 for
@@ -61,14 +60,6 @@ func Handler(system System, by string) http.Handler {
 			return
 		}
 		reply(w, http.StatusOK, c)
-	})
-	mux.HandleFunc("POST /v1/open", func(w http.ResponseWriter, r *http.Request) {
-		opened, err := system.OpenAddress(r.Context())
-		if err != nil {
-			refuse(w, err)
-			return
-		}
-		reply(w, http.StatusOK, opened)
 	})
 	mux.HandleFunc("PUT /v1/cameras/{name}", editor(system.PutCamera, by))
 	mux.HandleFunc("DELETE /v1/cameras/{name}", editor(system.RemoveCamera, by))

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"vigil/api/access"
 	"vigil/internal/errcode"
 )
 
@@ -147,7 +148,8 @@ func Serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 		h.ServeHTTP(w, r)
 	}
 	s.http = &http.Server{
-		Handler: http.HandlerFunc(counted), ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		Handler: http.HandlerFunc(counted), ConnContext: access.ConnContext, ReadTimeout: readTimeout,
+		WriteTimeout:   writeTimeout,
 		IdleTimeout:    readTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

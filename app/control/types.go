@@ -25,8 +25,6 @@ type System interface {
 	// say why the change could not be stored; then nothing has changed.
 	Switch(ctx context.Context, name string, change alerts.SwitchChange, by string) (Camera, error)
 	Editor
-	// OpenAddress returns an address at which a browser is logged in once.
-	OpenAddress(ctx context.Context) (Opened, error)
 }
 
 // Opened is an address at which a browser is logged in once, with the rights to change things.

@@ -72,17 +72,18 @@ var borders = []border{
 		false,
 	},
 	{"bench", "model/... internal/...", nil, true},
-	{"api/access", "internal/...", []string{nats, cobra}, true},
-	{"app/control", "alerts geometry internal/...", []string{nats, cobra}, true},
-	{"api/...", "api app/control alerts geometry internal/...", []string{nats, cobra}, true},
+	{"api/problem", "internal/...", []string{nats, cobra}, true},
+	{"api/access", "api/problem internal/...", []string{nats, cobra}, true},
+	{"app/control", "api/access api/problem alerts geometry internal/...", []string{nats, cobra}, true},
+	{"api/...", "api/... app/control alerts geometry internal/...", []string{nats, cobra}, true},
 	{
-		"app", "api app/control config pipeline/... capture/... preprocess weights model model/kernel alerts/... video " +
+		"app", "api/... app/control config pipeline/... capture/... preprocess weights model model/kernel alerts/... video " +
 			"geometry internal/...",
 		[]string{cobra, gorgonia},
 		false,
 	},
 	{
-		"app/...", "api app/... eval bench/... config pipeline/... capture/... preprocess weights model/... " +
+		"app/...", "api/... app/... eval bench/... config pipeline/... capture/... preprocess weights model/... " +
 			"alerts/... video geometry internal/...",
 		[]string{cobra},
 		false,

@@ -101,11 +101,10 @@ const (
 
 	BuildNoOpenCV Code = "build.no_opencv"
 
-	RequestInvalid    Code = "request.invalid"
-	RequestNotFound   Code = "request.not_found"
-	RequestNotAllowed Code = "request.not_allowed"
-	RequestNoMatch    Code = "request.no_match"
-	RequestTooLarge   Code = "request.too_large"
+	RequestInvalid  Code = "request.invalid"
+	RequestNotFound Code = "request.not_found"
+	RequestNoMatch  Code = "request.no_match"
+	RequestTooLarge Code = "request.too_large"
 
 	ServerClient    Code = "server.client"
 	ServerControl   Code = "server.control"

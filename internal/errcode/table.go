@@ -522,11 +522,6 @@ var table = []Entry{
 		Remedy: "Compare the address with /api/openapi.json, and the name with the list.",
 	},
 	{
-		Code: RequestNotAllowed, Title: "This login may not do that",
-		Cause:  "The login may view, or is limited to some cameras; nothing was changed.",
-		Remedy: "Use a login that may operate the camera.",
-	},
-	{
 		Code: RequestNoMatch, Title: "The request does not say which revision it changes",
 		Cause:  "A change without If-Match could undo what somebody else has changed meanwhile; nothing was changed.",
 		Remedy: "Read the camera, and send the ETag of that answer as If-Match.",
