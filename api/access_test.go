@@ -103,7 +103,8 @@ func visitors(t *testing.T, store *access.Store, loopback bool) []visitor {
 				t.Fatal(err)
 			}
 			all = append(all, visitor{
-				name: fmt.Sprint("token ", role, cameras), role: role, cameras: cameras, login: true, add: bearer(token),
+				name: fmt.Sprint("token ", role, cameras), role: role, cameras: cameras, login: true,
+				add: bearer(token),
 			})
 		}
 	}
@@ -176,7 +177,8 @@ func walk(t *testing.T, mux http.Handler, pattern, permission, method, camera st
 	t.Helper()
 	of, path, _ := strings.Cut(pattern, " ")
 	id := map[string]string{"gate": ids[0], "yard": ids[1], "gone": "01J0000000000000000000000Z"}[camera]
-	to := strings.NewReplacer("{name}", camera, "{id}", id, "{file}", "clip-1.mp4", "{code}", "camera.unknown").Replace(path)
+	to := strings.NewReplacer("{name}", camera, "{id}", id, "{file}", "clip-1.mp4", "{code}",
+		"camera.unknown").Replace(path)
 	r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost"+to, strings.NewReader("{}"))
 	v.add(r)
 	w := httptest.NewRecorder()
@@ -207,7 +209,8 @@ func walk(t *testing.T, mux http.Handler, pattern, permission, method, camera st
 func TestLimitedToCameras(t *testing.T) {
 	g := &gates{revision: 1}
 	h := open(t, g, viewsYard)
-	if w := ask(t, h, "GET", "/api/v1/cameras", ""); w.Code != http.StatusOK || strings.Contains(w.Body.String(), "gate") ||
+	if w := ask(t, h, "GET", "/api/v1/cameras", ""); w.Code != http.StatusOK ||
+		strings.Contains(w.Body.String(), "gate") ||
 		!strings.Contains(w.Body.String(), "yard") {
 		t.Errorf("the list: %s", w.Body)
 	}

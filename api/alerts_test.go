@@ -45,7 +45,8 @@ func (g *gates) Alerts(_ context.Context, q AlertQuery) (all []StoredAlert, _ er
 	for i := range ids {
 		a := stored(i)
 		at := a.Decoded.Start.Wall
-		if (q.Camera == "" || q.Camera == a.Decoded.Camera) && !at.Before(q.From) && (q.To.IsZero() || at.Before(q.To)) {
+		if (q.Camera == "" || q.Camera == a.Decoded.Camera) && !at.Before(q.From) && (q.To.IsZero() ||
+			at.Before(q.To)) {
 			all = append(all, a)
 		}
 	}
@@ -73,7 +74,8 @@ func (g *gates) Evidence(_ context.Context, id string, e EvidenceFile) ([]byte, 
 
 func (g *gates) Health(context.Context) Health {
 	return Health{Alive: true, Reasons: []HealthItem{
-		{Kind: "camera", Name: "gate", State: "stalled"}, {Kind: "camera", Name: "yard", State: "stalled"},
+		{Kind: "camera", Name: "gate", State: "stalled"},
+		{Kind: "camera", Name: "yard", State: "stalled"},
 		{Kind: "sink", Name: "mqtt", State: "disconnected"},
 	}}
 }
@@ -120,7 +122,10 @@ func TestListsAlerts(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", tt.query, got, tt.want)
 		}
 	}
-	for query, status := range map[string]int{"?from=soon": 422, "?camera=%2e%2e": 422, "?limit=1001": 422, "?x=1": 422} {
+	for query, status := range map[string]int{
+		"?from=soon": 422, "?camera=%2e%2e": 422, "?limit=1001": 422,
+		"?x=1": 422,
+	} {
 		if w := ask(t, h, "GET", alertsPath+query, ""); w.Code != status {
 			t.Errorf("%s: %d %s", query, w.Code, w.Body)
 		}

@@ -168,7 +168,10 @@ func TestSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: open(t, &gates{revision: 1}, anonymous), ConnContext: access.ConnContext, ReadHeaderTimeout: time.Minute}
+	server := &http.Server{
+		Handler: open(t, &gates{revision: 1}, anonymous), ConnContext: access.ConnContext,
+		ReadHeaderTimeout: time.Minute,
+	}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
 	defer func() {
@@ -221,11 +224,20 @@ func TestCameras(t *testing.T) {
 		{method: "GET", path: "/cameras?limit=0", status: 422, code: "request.invalid", want: `"at":"query.limit"`},
 		{method: "GET", path: "/cameras?bogus=1", status: 422, code: "request.invalid", want: `"at":"query.bogus"`},
 		{method: "GET", path: "/cameras?cursor=!", status: 422, code: "request.invalid"},
-		{method: "POST", path: "/cameras", body: `{"name":"new",` + source + `}`, status: 201, want: `"added"`, etag: `"1"`},
-		{method: "POST", path: "/cameras?check=1", body: `{"name":"new",` + source + `}`, status: 200, want: `"check":true`},
+		{
+			method: "POST", path: "/cameras", body: `{"name":"new",` + source + `}`, status: 201, want: `"added"`,
+			etag: `"1"`,
+		},
+		{
+			method: "POST", path: "/cameras?check=1", body: `{"name":"new",` + source + `}`, status: 200,
+			want: `"check":true`,
+		},
 		{method: "POST", path: "/cameras", body: `{"name":"gate",` + source + `}`, status: 409, code: "camera.changed"},
 		{method: "POST", path: "/cameras", body: `{"name":"yard",` + source + `}`, status: 409, code: "camera.of_file"},
-		{method: "POST", path: "/cameras", body: `{` + source + `}`, status: 422, code: "request.invalid", want: "body.name"},
+		{
+			method: "POST", path: "/cameras", body: `{` + source + `}`, status: 422, code: "request.invalid",
+			want: "body.name",
+		},
 		{method: "POST", path: "/cameras", body: `{"name":7,` + source + `}`, status: 422, code: "request.invalid"},
 		{method: "POST", path: "/cameras", body: `[` + `"` + secret + `"]`, status: 422, code: "request.invalid"},
 		{method: "POST", path: "/cameras", body: `{"name":"x",` + source, status: 400, code: "request.invalid"},
@@ -241,21 +253,48 @@ func TestCameras(t *testing.T) {
 		{method: "PUT", path: "/cameras/gate", body: `{}`, status: 428, code: "request.no_match"},
 		{method: "PUT", path: "/cameras/none", body: `{}`, status: 404, code: "camera.unknown"},
 		{method: "PUT", path: "/cameras/yard", body: `{}`, status: 409, code: "camera.of_file"},
-		{method: "PUT", path: "/cameras/gate", body: `{}`, headers: []string{match, `"5"`}, status: 412, code: "camera.changed"},
-		{method: "PUT", path: "/cameras/gate", body: `{}`, headers: []string{match, `W/"6"`}, status: 412, code: "camera.changed"},
-		{method: "PUT", path: "/cameras/gate", body: `{}`, headers: []string{match, `6`}, status: 412, code: "camera.changed"},
+		{
+			method: "PUT", path: "/cameras/gate", body: `{}`, headers: []string{match, `"5"`}, status: 412,
+			code: "camera.changed",
+		},
+		{
+			method: "PUT", path: "/cameras/gate", body: `{}`, headers: []string{match, `W/"6"`}, status: 412,
+			code: "camera.changed",
+		},
+		{
+			method: "PUT", path: "/cameras/gate", body: `{}`, headers: []string{match, `6`}, status: 412,
+			code: "camera.changed",
+		},
 		{method: "PUT", path: "/cameras/gate?check=1", body: `{}`, headers: []string{match, `"6"`}, status: 200},
 		{method: "PUT", path: "/cameras/gate", body: `{}`, headers: []string{match, `"6"`}, status: 200, etag: `"7"`},
 		{method: "PUT", path: "/cameras/gate", body: `{}`, headers: []string{match, `*`}, status: 200, etag: `"8"`},
-		{method: "POST", path: "/cameras/gate/switches", body: `{"action":"pause"}`, status: 200, want: `"paused":true`, etag: `"8"`},
-		{method: "POST", path: "/cameras/gate/switches", body: `{"action":"snooze","for":"1h"}`, status: 200, etag: `"8"`},
-		{method: "POST", path: "/cameras/gate/switches", body: `{"action":"snooze","for":"soon"}`, status: 422, code: "request.invalid"},
-		{method: "POST", path: "/cameras/gate/switches", body: `{"action":"explode"}`, status: 422, want: "body.action"},
+		{
+			method: "POST", path: "/cameras/gate/switches", body: `{"action":"pause"}`, status: 200, want: `"paused":true`,
+			etag: `"8"`,
+		},
+		{
+			method: "POST", path: "/cameras/gate/switches", body: `{"action":"snooze","for":"1h"}`, status: 200,
+			etag: `"8"`,
+		},
+		{
+			method: "POST", path: "/cameras/gate/switches", body: `{"action":"snooze","for":"soon"}`, status: 422,
+			code: "request.invalid",
+		},
+		{
+			method: "POST", path: "/cameras/gate/switches", body: `{"action":"explode"}`, status: 422,
+			want: "body.action",
+		},
 		{method: "POST", path: "/cameras/gate/switches", body: `{"action":"pause","x":1}`, status: 422, want: "body.x"},
-		{method: "POST", path: "/cameras/none/switches", body: `{"action":"pause"}`, status: 404, code: "camera.unknown"},
+		{
+			method: "POST", path: "/cameras/none/switches", body: `{"action":"pause"}`, status: 404,
+			code: "camera.unknown",
+		},
 		{method: "DELETE", path: "/cameras/gate", status: 428, code: "request.no_match"},
 		{method: "DELETE", path: "/cameras/gate", headers: []string{match, `"7"`}, status: 412, code: "camera.changed"},
-		{method: "DELETE", path: "/cameras/gate?check=1", headers: []string{match, `"8"`}, status: 200, want: `"removed"`},
+		{
+			method: "DELETE", path: "/cameras/gate?check=1", headers: []string{match, `"8"`}, status: 200,
+			want: `"removed"`,
+		},
 		{method: "DELETE", path: "/cameras/gate", headers: []string{match, `"8"`}, status: 200, want: `"removed"`},
 		{method: "GET", path: "/cameras/gate", status: 404, code: "camera.unknown"},
 		{method: "PATCH", path: "/cameras/gate", status: 405, code: "request.not_found"},
@@ -268,7 +307,8 @@ func TestCameras(t *testing.T) {
 		}
 		if w.Code >= 400 {
 			p := read[problem.Problem](t, w)
-			if w.Header().Get("Content-Type") != problem.Type || p.Status != w.Code || p.Title == "" || p.Remedy == "" ||
+			if w.Header().Get("Content-Type") != problem.Type || p.Status != w.Code || p.Title == "" ||
+				p.Remedy == "" ||
 				tt.code != "" && p.Code != tt.code {
 				t.Errorf("%s: %s", name, w.Body)
 			}

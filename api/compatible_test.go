@@ -39,7 +39,9 @@ func TestComparison(t *testing.T) {
 		}}},
 		"components": {"schemas": {
 			"Ask": {"type": "object", "required": ["x"], "properties": {"x": {"type": "string", "enum": ["p", "q"]}}},
-			"Say": {"type": "object", "required": ["y"], "properties": {"y": {"type": "array", "items": {"type": "integer"}}}}
+			"Say": {"type": "object", "required": ["y"], "properties": {
+				"y": {"type": "array", "items": {"type": "integer"}}
+			}}
 		}}}`
 	for _, tt := range []struct{ old, changed, want string }{
 		{`"operationId"`, `"summary": "Show it", "operationId"`, ""},
@@ -52,8 +54,14 @@ func TestComparison(t *testing.T) {
 		{`"show"`, `"see"`, "GET /a/{id}: operationId was show, is see"},
 		{`"name": "limit"`, `"name": "size"`, "GET /a/{id}: the parameter query.limit is gone"},
 		{`"maximum": 9`, `"maximum": 8`, "GET /a/{id} query.limit: maximum was 9, is 8"},
-		{`"query", "schema"`, `"query", "required": true, "schema"`, "GET /a/{id}: the parameter query.limit is required"},
-		{`"parameters": [`, `"parameters": [{"name": "new", "in": "query", "required": true},`, "GET /a/{id}: the parameter query.new is required"},
+		{
+			`"query", "schema"`, `"query", "required": true, "schema"`,
+			"GET /a/{id}: the parameter query.limit is required",
+		},
+		{
+			`"parameters": [`, `"parameters": [{"name": "new", "in": "query", "required": true},`,
+			"GET /a/{id}: the parameter query.new is required",
+		},
 		{`"required": ["x"]`, `"required": ["x", "w"]`, "GET /a/{id} request: w is required"},
 		{`["p", "q"]`, `["p"]`, "GET /a/{id} request.x: q is not allowed any more"},
 		{`{"x": {`, `{"w": {`, "GET /a/{id} request.x is gone"},
@@ -137,7 +145,8 @@ func (c *comparison) operation(at string, old, now map[string]any) {
 			continue
 		}
 		for media, body := range object(answer, "content") {
-			c.answer(at+" "+status, object(body, "schema"), object(now, "responses", status, "content", media, "schema"))
+			c.answer(at+" "+status, object(body, "schema"), object(now, "responses", status, "content",
+				media, "schema"))
 		}
 		for name := range object(answer, "headers") {
 			if object(now, "responses", status, "headers", name) == nil {

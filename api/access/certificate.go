@@ -61,7 +61,8 @@ func (c *Certificate) get() *tls.Certificate {
 	c.seen = files
 	changed, err := c.load()
 	if err != nil {
-		c.log.Error("a changed TLS certificate cannot be used; the one before goes on", "error", err)
+		c.log.Error("a changed TLS certificate cannot be used; the one before goes on", "error", err,
+			errcode.Key, errcode.AccessTLS)
 		return c.current
 	}
 	c.current = changed

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"vigil/internal/errcode"
 )
 
 // Options describe a Guard.
@@ -135,7 +137,8 @@ func (g *Guard) identifySession(secret string) (who Principal, ok bool, err erro
 
 // broken logs why users and tokens cannot be read. The answer does not tell, since it has paths in it.
 func (g *Guard) broken(err error) error {
-	g.Log.Error("users and tokens cannot be read: nobody can log in", "error", err)
+	g.Log.Error("users and tokens cannot be read: nobody can log in", "error", err,
+		errcode.Key, errcode.AccessFile)
 	return errUnreadable
 }
 

@@ -81,7 +81,10 @@ func TestUsersAndTokens(t *testing.T) {
 
 func TestExpiry(t *testing.T) {
 	now := time.Now()
-	for text, want := range map[string]time.Duration{"12h": 12 * time.Hour, "90d": 90 * 24 * time.Hour, "1m": time.Minute} {
+	for text, want := range map[string]time.Duration{
+		"12h": 12 * time.Hour, "90d": 90 * 24 * time.Hour,
+		"1m": time.Minute,
+	} {
 		if at, err := expiry(text, now); err != nil || at.Sub(now) != want {
 			t.Errorf("%s: %v, %v", text, at, err)
 		}

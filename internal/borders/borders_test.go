@@ -77,7 +77,8 @@ var borders = []border{
 	{"app/control", "api/access api/problem alerts geometry internal/...", []string{nats, cobra}, true},
 	{"api/...", "api/... app/control alerts geometry internal/...", []string{nats, cobra}, true},
 	{
-		"app", "api/... app/control config pipeline/... capture/... preprocess weights model model/kernel alerts/... video " +
+		"app", "api/... app/control config pipeline/... capture/... preprocess weights model model/kernel alerts/... " +
+			"video " +
 			"geometry internal/...",
 		[]string{cobra, gorgonia},
 		false,

@@ -101,6 +101,7 @@ var withoutCode = []string{
 	"ErrStopped",   // of a training run that a signal ended: its weights are written
 	"ErrClosed",    // of an engine that ends while its cameras are changed
 	"ErrCamera",    // a configuration with two cameras of one name has an error of its own
+	"ErrReachable", // an address that needs TLS and logins: package config has an error of its own
 	"ErrNoMessage", // a message was deleted meanwhile: package archive skips it, or has an error of its own
 }
 
