@@ -269,8 +269,8 @@ func TestCameras(t *testing.T) {
 		{method: "PUT", path: "/cameras/gate", body: `{}`, headers: []string{match, `"6"`}, status: 200, etag: `"7"`},
 		{method: "PUT", path: "/cameras/gate", body: `{}`, headers: []string{match, `*`}, status: 200, etag: `"8"`},
 		{
-			method: "POST", path: "/cameras/gate/switches", body: `{"action":"pause"}`, status: 200, want: `"paused":true`,
-			etag: `"8"`,
+			method: "POST", path: "/cameras/gate/switches", body: `{"action":"pause"}`, status: 200,
+			want: `"paused":true`, etag: `"8"`,
 		},
 		{
 			method: "POST", path: "/cameras/gate/switches", body: `{"action":"snooze","for":"1h"}`, status: 200,

@@ -39,9 +39,8 @@ func TestComparison(t *testing.T) {
 		}}},
 		"components": {"schemas": {
 			"Ask": {"type": "object", "required": ["x"], "properties": {"x": {"type": "string", "enum": ["p", "q"]}}},
-			"Say": {"type": "object", "required": ["y"], "properties": {
-				"y": {"type": "array", "items": {"type": "integer"}}
-			}}
+			"Say": {"type": "object", "required": ["y"], "properties": {"y": {
+				"type": "array", "items": {"type": "integer"}}}}
 		}}}`
 	for _, tt := range []struct{ old, changed, want string }{
 		{`"operationId"`, `"summary": "Show it", "operationId"`, ""},

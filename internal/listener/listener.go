@@ -50,6 +50,7 @@ type Options struct {
 // Server is an HTTP server on an address of this machine.
 type Server struct {
 	http *http.Server
+	tls  bool
 	at   net.Addr
 	done chan struct{}
 }
@@ -94,7 +95,7 @@ func Open(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errcode.ServerNoHTTP.Wrap(err)
 	}
-	s := &Server{at: l.Addr(), done: make(chan struct{})}
+	s := &Server{tls: o.TLS != nil, at: l.Addr(), done: make(chan struct{})}
 	handler := o.Handler
 	if !o.Guarded {
 		handler = guard(handler)
@@ -119,7 +120,7 @@ func Open(o Options) (*Server, error) {
 
 // URL returns the address to open.
 func (s *Server) URL() string {
-	if s.http.TLSConfig != nil {
+	if s.tls {
 		return "https://" + s.at.String()
 	}
 	return "http://" + s.at.String()
