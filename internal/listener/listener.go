@@ -3,7 +3,7 @@
 // A handler goes in; requests reach it only if they are GET or HEAD and name this machine as their host, so that no web
 // page can read the answers by letting its own name point to this machine (DNS rebinding). A handler that decides about
 // requests itself gets all of them, also on an address that other machines reach. Every connection has time limits, and
-// there are few at a time.
+// when there are too many, those at which nothing is being answered are closed.
 package listener
 
 import (
@@ -19,14 +19,10 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"vigil/internal/errcode"
 )
 
 const (
-	// maxConnections is how many connections may be open; further ones wait.
-	maxConnections = 64
 	maxHeaderBytes = 8 << 10
 	headerTimeout  = 5 * time.Second
 	readTimeout    = 10 * time.Second
@@ -100,8 +96,9 @@ func Open(o Options) (*Server, error) {
 	if !o.Guarded {
 		handler = guard(handler)
 	}
+	all := &connections{all: map[net.Conn]*connection{}}
 	s.http = &http.Server{
-		Handler: handler, TLSConfig: o.TLS, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: headerTimeout,
+		Handler: all.marking(handler), ConnState: all.state, ConnContext: all.context, TLSConfig: o.TLS, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: headerTimeout,
 		ReadTimeout: readTimeout, WriteTimeout: max(writeTimeout, o.WriteTimeout), IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
@@ -111,7 +108,7 @@ func Open(o Options) (*Server, error) {
 		if o.TLS != nil {
 			serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
 		}
-		if err := serve(netutil.LimitListener(l, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 			o.Log.Debug("HTTP listener ended", "error", err)
 		}
 	}()
