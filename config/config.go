@@ -26,8 +26,8 @@ type Config struct {
 	// Buffers is how many MiB the pictures of all cameras may take in the main process: clips that wait to be scored,
 	// and what is kept for evidence.
 	Buffers int `yaml:"buffers" validate:"min=64,max=1048576"`
-	// Model is the file of trained weights for every camera that names none itself, or base or base-street.
-	Model string `yaml:"model" path:"file" unless:"base base-street"`
+	// Model is the file of trained weights for every camera that names none itself, or base, base-street or base-street-fast.
+	Model string `yaml:"model" path:"file" unless:"base base-street base-street-fast"`
 	// NATS is where the alerts go.
 	NATS NATS `yaml:"nats"`
 	// Outbox bounds what is kept of alerts on this machine.
@@ -67,8 +67,9 @@ type Camera struct {
 
 // Settings are settings of one camera or, under defaults, of all.
 type Settings struct {
-	// Model is the file of trained weights, or base or base-street: weights that come with vigil and know many places.
-	Model string `yaml:"model" path:"file" unless:"base base-street"`
+	// Model is the file of trained weights, or base, base-street or base-street-fast: weights that come
+	// with vigil and know many places.
+	Model string `yaml:"model" path:"file" unless:"base base-street base-street-fast"`
 	// Calibration is the file that vigil calibrate wrote for this camera.
 	Calibration string `yaml:"calibration" path:"file"`
 	// Threshold sets lo and theta by hand, in place of a calibration.

@@ -74,6 +74,15 @@ func (s Spec) CheckSameNetwork(other Spec) error {
 	return nil
 }
 
+// CheckSameLayers returns an error unless the encoder and the decoder of other fit the network. They do so at any side
+// and with any memory.
+func (s Spec) CheckSameLayers(other Spec) error {
+	if s.Channels != other.Channels {
+		return fmt.Errorf("has layers of %v channels, not of %v", other.Channels, s.Channels)
+	}
+	return nil
+}
+
 // FindPreset returns the preset with that name; the error lists all names.
 func FindPreset(name string) (Spec, error) {
 	names := make([]string, len(Presets))

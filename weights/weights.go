@@ -9,17 +9,19 @@ import (
 	"vigil/model"
 )
 
-// Base has learned everything that may be used for research, BaseStreet only drawn streets.
+// Base has learned everything that may be used for research, the others only drawn streets: BaseStreet a network of
+// preset small, BaseStreetFast one of preset fast.
 const (
-	Base       = "base"
-	BaseStreet = "base-street"
+	Base           = "base"
+	BaseStreet     = "base-street"
+	BaseStreetFast = "base-street-fast"
 )
 
-//go:embed base.safetensors base-street.safetensors
+//go:embed base.safetensors base-street.safetensors base-street-fast.safetensors
 var files embed.FS
 
 // Names are the names of the weights that come with vigil.
-func Names() []string { return []string{Base, BaseStreet} }
+func Names() []string { return []string{Base, BaseStreet, BaseStreetFast} }
 
 // Named reports whether weights of that name come with vigil; another name is a file's.
 func Named(name string) bool { return slices.Contains(Names(), name) }

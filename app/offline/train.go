@@ -22,7 +22,7 @@ type TrainOptions struct {
 	train.Options
 	Out string // weights file
 	// From names the weights to start from: weights that come with vigil, a file, or FromNone. By default it is
-	// weights.BaseStreet where the network is the same, and FromNone for others and for the paper's recipe.
+	// base weights of drawn streets where the layers are the same, and FromNone for others and for the paper's recipe.
 	From   string
 	Seed   uint64
 	Resume bool
@@ -86,7 +86,11 @@ func (t *Training) start(o *TrainOptions) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := t.Config.Spec.CheckSameNetwork(w.Spec); err != nil {
+		fits := t.Config.Spec.CheckSameNetwork
+		if w.Placeless {
+			fits = t.Config.Spec.CheckSameLayers
+		}
+		if err := fits(w.Spec); err != nil {
 			return app.Usage(fmt.Errorf("--from: %s: %w; --from none starts from nothing", name, err))
 		}
 		t.Config.From, t.Config.FromName = w, m.Name()+" "+m.Version()
@@ -114,19 +118,22 @@ func (t *Training) defaultStart(recipe string) (string, error) {
 		t.Start = "nothing, as the paper does"
 		return FromNone, nil
 	}
-	w, err := weights.Read(weights.BaseStreet)
-	if err != nil {
-		return "", err
+	for _, name := range []string{weights.BaseStreet, weights.BaseStreetFast} {
+		w, err := weights.Read(name)
+		if err != nil {
+			return "", err
+		}
+		if t.Config.Spec.CheckSameLayers(w.Spec) != nil {
+			continue
+		}
+		if fps := t.Settings.FPS; fps != nil && math.Abs(*fps-w.FPS()) > calibrate.RateTolerance*w.FPS() {
+			t.Start = "nothing, since " + name + " is of another frame rate"
+			return FromNone, nil
+		}
+		return name, nil
 	}
-	if fps := t.Settings.FPS; fps != nil && math.Abs(*fps-w.FPS()) > calibrate.RateTolerance*w.FPS() {
-		t.Start = "nothing, since " + weights.BaseStreet + " is of another frame rate"
-		return FromNone, nil
-	}
-	if err := t.Config.Spec.CheckSameNetwork(w.Spec); err != nil {
-		t.Start = "nothing, since " + weights.BaseStreet + " is another network"
-		return FromNone, nil //nolint:nilerr // the network is none of the base's, which is said
-	}
-	return weights.BaseStreet, nil
+	t.Start = "nothing, since no base weights have layers of this size"
+	return FromNone, nil
 }
 
 // Run trains on the recordings that can be read and returns how long the steps took. Progress and warnings go to w.

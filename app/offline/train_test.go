@@ -24,13 +24,10 @@ func TestTrainingStartsFromBase(t *testing.T) {
 		{"base", TrainOptions{From: weights.Base}, weights.Base + " ", ""},
 		{"another rate", TrainOptions{}, "", "nothing, since base-street is of another frame rate"},
 		{"none", TrainOptions{From: FromNone}, "", "nothing"},
-		{
-			"another network",
-			TrainOptions{Options: train.Options{Preset: "fast"}},
-			"",
-			"nothing, since base-street is another",
-		},
-		{"no memory", TrainOptions{Options: train.Options{Slots: &no}}, "", "nothing, since base-street is another"},
+		{"fast", TrainOptions{Options: train.Options{Preset: "fast"}}, weights.BaseStreetFast + " ", ""},
+		{"another side", TrainOptions{Options: train.Options{Preset: "accurate"}}, weights.BaseStreet + " ", ""},
+		{"no memory", TrainOptions{Options: train.Options{Slots: &no}}, weights.BaseStreet + " ", ""},
+		{"other layers", TrainOptions{Options: train.Options{Preset: "tiny"}}, "", "nothing, since no base weights have"},
 		{
 			"the paper's recipe",
 			TrainOptions{Options: train.Options{Recipe: train.Paper}},

@@ -16,7 +16,7 @@ type recordings struct {
 func (r *recordings) flags(cmd *cobra.Command) {
 	r.videoFlags(cmd, "model, mask, zones, fps and hop", "processor cores for the model; 0 for all")
 	f := cmd.Flags()
-	f.StringVarP(&r.Model, "model", "m", "", "weights `file`, or base or base-street, which come with vigil")
+	f.StringVarP(&r.Model, "model", "m", "", "weights `file`, or base, base-street or base-street-fast, which come with vigil")
 	optional(f, &r.Hop, "hop", f.Int("hop", config.Default().Defaults.Hop,
 		"frames from the start of one clip to that of the next"))
 }

@@ -158,11 +158,13 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	}
 	at := places(videos)
 	if cfg.From != nil {
-		if err := cfg.Spec.CheckSameNetwork(cfg.From.Spec); err != nil {
-			return nil, fmt.Errorf("%s: %w", cfg.FromName, err)
-		}
+		fits := cfg.Spec.CheckSameLayers
 		if !onePlaceOf(cfg.From, at) {
+			fits = cfg.Spec.CheckSameNetwork
 			cfg.Recipe.Rate *= fineTuningRate
+		}
+		if err := fits(cfg.From.Spec); err != nil {
+			return nil, fmt.Errorf("%s: %w", cfg.FromName, err)
 		}
 	}
 	if err := CheckVideos(videos, cfg.Spec.Side); err != nil {
