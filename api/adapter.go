@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -23,6 +24,18 @@ func route(method, path string, p access.Permission, id, summary string) huma.Op
 		OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: maxRequest,
 		Metadata: map[string]any{permissionKey: p},
 	}
+}
+
+// responses adds the answer to a request that fails, which huma leaves out where a route states its answers.
+func responses(to huma.API, stated map[string]*huma.Response) map[string]*huma.Response {
+	stated["default"] = &huma.Response{Description: "Error", Content: map[string]*huma.MediaType{
+		problem.Type: {Schema: schemaOf[problem.Problem](to)},
+	}}
+	return stated
+}
+
+func schemaOf[T any](to huma.API) *huma.Schema {
+	return to.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
 }
 
 // adapter lets huma register routes in a mux, each behind the permission that it requires.

@@ -113,16 +113,22 @@ type AckRequest struct {
 }
 
 func (s *server) addAlerts(to huma.API) {
-	huma.Register(to, route(http.MethodGet, alertsPath, access.ViewSome, "list-alerts", "List the alerts, the newest first"),
+	huma.Register(to, route(http.MethodGet, alertsPath, access.ViewSome, "list-alerts",
+		"List the alerts, the newest first"),
 		s.listAlerts)
 	huma.Register(to, route(http.MethodGet, alertPath, access.ViewSome, "show-alert", "Show an alert"), s.showAlert)
-	huma.Register(to, route(http.MethodPost, alertPath+"/ack", access.OperateSome, "acknowledge-alert", "Acknowledge an alert"),
+	huma.Register(to, route(http.MethodPost, alertPath+"/ack", access.OperateSome, "acknowledge-alert",
+		"Acknowledge an alert"),
 		s.acknowledge)
-	read := route(http.MethodGet, alertPath+"/evidence/{file}", access.ViewSome, "read-evidence", "Read a picture or a clip")
+	read := route(http.MethodGet, alertPath+"/evidence/{file}", access.ViewSome, "read-evidence",
+		"Read a picture or a clip")
 	read.Description = "The path is that of the alert's evidence. A Range is answered with that part."
-	read.Responses = map[string]*huma.Response{"200": {
-		Description: "The contents", Content: map[string]*huma.MediaType{"image/jpeg": {}, "video/mp4": {}, "video/x-matroska": {}},
-	}}
+	read.Responses = responses(to, map[string]*huma.Response{"200": {
+		Description: "The contents", Content: map[string]*huma.MediaType{
+			"image/jpeg": {}, "video/mp4": {},
+			"video/x-matroska": {},
+		},
+	}})
 	huma.Register(to, read, s.readEvidence)
 }
 

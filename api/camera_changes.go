@@ -33,8 +33,11 @@ func (Settings) Schema(huma.Registry) *huma.Schema {
 			"an unknown key is an error. A source that is as it is shown, with *** in place of its password, keeps " +
 			"the stored one.",
 		Properties: map[string]*huma.Schema{
-			"name":   {Type: huma.TypeString, Description: "The camera's name."},
-			"source": {Type: huma.TypeString, Description: "Where its video comes from, such as a URL. It is never shown whole."},
+			"name": {Type: huma.TypeString, Description: "The camera's name."},
+			"source": {
+				Type:        huma.TypeString,
+				Description: "Where its video comes from, such as a URL. It is never shown whole.",
+			},
 		},
 	}
 }

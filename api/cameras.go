@@ -32,16 +32,25 @@ func (s *server) addCameras(to huma.API) {
 	status := route(http.MethodGet, root+"/status", access.View, "show-status", "Show the state of everything")
 	status.Description = "For logins that may view all cameras."
 	huma.Register(to, status, s.showStatus)
-	huma.Register(to, route(http.MethodGet, camerasPath, access.ViewSome, "list-cameras", "List the cameras"), s.listCameras)
-	huma.Register(to, route(http.MethodGet, cameraPath, access.ViewCamera("name"), "show-camera", "Show a camera"), s.showCamera)
+	huma.Register(to, route(http.MethodGet, camerasPath, access.ViewSome, "list-cameras", "List the cameras"),
+		s.listCameras)
+	huma.Register(to, route(http.MethodGet, cameraPath, access.ViewCamera("name"), "show-camera", "Show a camera"),
+		s.showCamera)
 	add := route(http.MethodPost, camerasPath, access.Operate, "add-camera", "Add a camera")
 	add.Description = "Of all cameras only: a login that is limited to some cannot add one."
 	add.MaxBodyBytes, add.DefaultStatus = maxSettings, http.StatusCreated
+	add.Responses = responses(to, map[string]*huma.Response{"200": {
+		Description: "What would happen, with check", Content: map[string]*huma.MediaType{"application/json": {
+			Schema: schemaOf[control.Edited](to),
+		}},
+	}})
 	huma.Register(to, add, s.addCamera)
-	set := route(http.MethodPut, cameraPath, access.OperateCamera("name"), "change-camera", "Replace the settings of a camera")
+	set := route(http.MethodPut, cameraPath, access.OperateCamera("name"), "change-camera",
+		"Replace the settings of a camera")
 	set.MaxBodyBytes = maxSettings
 	huma.Register(to, set, s.changeCamera)
-	huma.Register(to, route(http.MethodDelete, cameraPath, access.OperateCamera("name"), "remove-camera", "Remove a camera"), s.removeCamera)
+	huma.Register(to, route(http.MethodDelete, cameraPath, access.OperateCamera("name"), "remove-camera",
+		"Remove a camera"), s.removeCamera)
 	huma.Register(to, route(http.MethodPost, cameraPath+"/switches", access.OperateCamera("name"), "switch-camera",
 		"Pause, resume or snooze a camera, or switch its detection"), s.switchCamera)
 }

@@ -87,19 +87,23 @@ type ConfigCheck struct {
 }
 
 func (s *server) addReports(to huma.API) {
-	huma.Register(to, route(http.MethodGet, root+"/health", access.ViewSome, "show-health", "Show what works"), s.showHealth)
+	huma.Register(to, route(http.MethodGet, root+"/health", access.ViewSome, "show-health", "Show what works"),
+		s.showHealth)
 	show := route(http.MethodGet, root+"/config", access.View, "show-config", "Show the configuration in force")
 	show.Description = "For logins that may view all cameras."
 	huma.Register(to, show, s.showConfig)
-	check := route(http.MethodPost, root+"/config/check", access.Operate, "check-config", "Check the configuration file")
+	check := route(http.MethodPost, root+"/config/check", access.Operate, "check-config",
+		"Check the configuration file")
 	check.Description = "It reads the file that vigil was started with and changes nothing. For logins that may " +
 		"operate all cameras."
 	huma.Register(to, check, s.checkConfig)
-	huma.Register(to, route(http.MethodGet, root+"/errors", access.ViewSome, "list-errors", "List the catalogue of errors"),
+	huma.Register(to, route(http.MethodGet, root+"/errors", access.ViewSome, "list-errors",
+		"List the catalogue of errors"),
 		func(context.Context, *struct{}) (*errorsOutput, error) {
 			return &errorsOutput{ErrorList{errcode.Entries()}}, nil
 		})
-	huma.Register(to, route(http.MethodGet, root+"/errors/{code}", access.ViewSome, "explain-error", "Explain a code"), explain)
+	huma.Register(to, route(http.MethodGet, root+"/errors/{code}", access.ViewSome, "explain-error", "Explain a code"),
+		explain)
 }
 
 // ErrorList is the catalogue of errors.
