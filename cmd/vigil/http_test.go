@@ -306,7 +306,7 @@ mqtt: {url: "tcp://127.0.0.1:%d"}`, mqtt.Port)))
 	}
 }
 
-// Secrets of cameras and sinks are in no metric, no answer and no line of the log, although each of them is refused.
+// Secrets of cameras and sinks are in no metric, no answer of the API and no line of the log, although each of them is refused.
 func TestSecretsAreNotServed(t *testing.T) {
 	const secret = "XYZZY"
 	camera := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "another"})
@@ -345,6 +345,19 @@ webhook: {url: "%s/%s-PATH?token=%s-TOKEN", secret: %s-HOOK}
 	})
 	_, alive := get(t, at+"/healthz")
 	_, ready := get(t, at+"/readyz")
+	answers := ""
+	for _, path := range []string{
+		"/cameras", "/cameras/yard", "/status", "/config", "/health", "/alerts", "/session",
+	} {
+		status, text := get(t, at+"/api/v1"+path)
+		if status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+		answers += text
+	}
+	if !strings.Contains(answers, "rtsp://***@") {
+		t.Errorf("no answer shows the source: %s", answers)
+	}
 	for _, item := range []string{`"nats"`, `"mqtt"`, `"webhook"`, `"yard"`} {
 		if !strings.Contains(ready, item) {
 			t.Errorf("/readyz lacks %s: %s", item, ready)
@@ -353,7 +366,7 @@ webhook: {url: "%s/%s-PATH?token=%s-TOKEN", secret: %s-HOOK}
 	w.end()
 	for what, text := range map[string]string{
 		"/metrics": metrics, "/healthz": alive, "/readyz": ready,
-		"the log": w.log.String(),
+		"the log": w.log.String(), "the API": answers,
 	} {
 		if strings.Contains(text, secret) {
 			t.Errorf("a secret is in %s:\n%s", what, text)

@@ -61,6 +61,7 @@ func runCommand() *cobra.Command {
 					fmt.Fprintf(cmd.OutOrStdout(), "Open vigil, once and within ten minutes: %s\n", address)
 				}
 			}
+			leaveNoCore()
 			return app.Run(cmd.Context(), cfg, named, o)
 		},
 	}
