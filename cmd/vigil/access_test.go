@@ -1,3 +1,5 @@
+//go:build cgo && gocv_videoio
+
 package main
 
 import (
