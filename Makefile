@@ -88,6 +88,7 @@ docs: build
 ## base: make the base weights in weights/ again, from drawn streets and the recordings in VIGIL_DATA
 base: build
 	go run ./internal/base/make -o weights/base-street.safetensors -streets 120 -seconds 12 -epochs 4
+	go run ./internal/base/make -o weights/base-street-fast.safetensors -preset fast -streets 120 -seconds 12 -epochs 4
 	go run ./internal/base/make -o weights/base.safetensors -from weights/base-street.safetensors \
 		-data $(VIGIL_DATA) -streets 20 -seconds 12 -epochs 1 -seed 2
 
