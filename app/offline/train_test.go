@@ -27,7 +27,12 @@ func TestTrainingStartsFromBase(t *testing.T) {
 		{"fast", TrainOptions{Options: train.Options{Preset: "fast"}}, weights.BaseStreetFast + " ", ""},
 		{"another side", TrainOptions{Options: train.Options{Preset: "accurate"}}, weights.BaseStreet + " ", ""},
 		{"no memory", TrainOptions{Options: train.Options{Slots: &no}}, weights.BaseStreet + " ", ""},
-		{"other layers", TrainOptions{Options: train.Options{Preset: "tiny"}}, "", "nothing, since no base weights have"},
+		{
+			"other layers",
+			TrainOptions{Options: train.Options{Preset: "tiny"}},
+			"",
+			"nothing, since no base weights have",
+		},
 		{
 			"the paper's recipe",
 			TrainOptions{Options: train.Options{Recipe: train.Paper}},

@@ -306,7 +306,8 @@ mqtt: {url: "tcp://127.0.0.1:%d"}`, mqtt.Port)))
 	}
 }
 
-// Secrets of cameras and sinks are in no metric, no answer of the API and no line of the log, although each of them is refused.
+// Secrets of cameras and sinks are in no metric, no answer of the API and no line of the log, although each of them is
+// refused.
 func TestSecretsAreNotServed(t *testing.T) {
 	const secret = "XYZZY"
 	camera := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "another"})
