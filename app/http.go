@@ -42,6 +42,7 @@ type httpServices struct {
 // openHTTP starts the services. An address that cannot be used is logged, and the cameras go on.
 func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, who *accessPoint, log *slog.Logger) *httpServices {
 	m.Read(metrics.Sources{
+		Refused: who.guard.Refused,
 		Cameras: s.stats, Alerts: s.alertNumbers, Reloads: func() metrics.Reloads {
 			r := s.Reloads()
 			return metrics.Reloads{

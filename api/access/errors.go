@@ -71,7 +71,8 @@ func Problem(err error) (*problem.Problem, http.Header) {
 }
 
 // refuse answers with a problem.
-func refuse(w http.ResponseWriter, err error) {
+func (g *Guard) refuse(w http.ResponseWriter, err error) {
+	g.refused.add(err)
 	p, h := Problem(err)
 	maps.Copy(w.Header(), h)
 	p.Write(w)

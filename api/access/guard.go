@@ -28,6 +28,7 @@ type Guard struct {
 	limits   *limits
 	hashing  hashing
 	cross    http.CrossOriginProtection
+	refused  refused
 }
 
 // NewGuard returns a Guard.
@@ -47,12 +48,12 @@ func (g *Guard) Require(p Permission, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
 		if err := g.checkSite(r); err != nil {
-			refuse(w, err)
+			g.refuse(w, err)
 			return
 		}
 		who, err := g.allow(p, r)
 		if err != nil {
-			refuse(w, err)
+			g.refuse(w, err)
 			return
 		}
 		still := func() bool {

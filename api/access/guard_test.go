@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -54,7 +55,9 @@ func addLogins(mux *Mux) {
 		}
 		who, cookie, err := g.Login(r, in.User, in.Password)
 		if err != nil {
-			refuse(w, err)
+			p, h := Problem(err)
+			maps.Copy(w.Header(), h)
+			p.Write(w)
 			return
 		}
 		http.SetCookie(w, cookie)

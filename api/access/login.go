@@ -32,6 +32,7 @@ func (g *Guard) AddRoutes(mux *Mux) {
 func (g *Guard) Login(r *http.Request, user, password string) (Principal, *http.Cookie, error) {
 	who, id, err := g.login(r.Context(), r.RemoteAddr, user, password)
 	if err != nil {
+		g.refused.add(err)
 		return Principal{}, nil, err
 	}
 	return who, cookie(g.TLS, g.sessions.begin(g.cookieOf(r), id, who.Name)), nil
@@ -97,12 +98,12 @@ func (g *Guard) serveOpen(w http.ResponseWriter, _ *http.Request) {
 func (g *Guard) serveOpened(w http.ResponseWriter, r *http.Request) {
 	cost := charges(r.RemoteAddr, "")
 	if wait := g.limits.take(cost); wait > 0 {
-		refuse(w, limited{wait})
+		g.refuse(w, limited{wait})
 		return
 	}
 	if !g.once.use(r.URL.Query().Get("once")) {
 		g.Log.Warn("wrong one-time address", "address", r.RemoteAddr, errcode.Key, errcode.AccessWrongLogin)
-		refuse(w, ErrWrong)
+		g.refuse(w, ErrWrong)
 		return
 	}
 	g.limits.refund(cost)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"vigil/internal/errcode"
 )
 
 const right = `{"user":"anna","password":"a long password"}`
@@ -117,6 +119,9 @@ func TestLoginLimit(t *testing.T) {
 			}
 		}
 		res := login("10.0.0.1:2", right)
+		if n := g.Refused(); n[errcode.AccessWrongLogin] != uint64(perAddress.burst) || n[errcode.AccessLimited] != 1 {
+			t.Errorf("counted %v", n)
+		}
 		if problemOf(t, res); res.StatusCode != 429 || res.Header.Get("Retry-After") != "30" {
 			t.Errorf("too many: %d %v", res.StatusCode, res.Header)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"vigil/alerts"
+	"vigil/internal/errcode"
 	"vigil/internal/version"
 	"vigil/pipeline"
 )
@@ -36,6 +37,8 @@ type Sources struct {
 	Cameras func() []pipeline.Stats
 	Alerts  func() Alerts
 	Reloads func() Reloads
+	// Refused are the requests that were refused, by the code of the error.
+	Refused func() map[errcode.Code]uint64
 }
 
 // Metrics are the numbers of one running system.
@@ -165,6 +168,15 @@ var programMetrics = table(
 				send(unix(s.Reloads().InForce))
 			}
 		}),
+	counter("http_refused_total",
+		"Requests that were refused for their login, role, camera, origin or limits, by the code of the error.",
+		func(s *Sources, send func(float64, ...string)) {
+			if s.Refused != nil {
+				for code, n := range s.Refused() {
+					send(float64(n), string(code))
+				}
+			}
+		}, "code"),
 	gauge("config_restart_needed",
 		"1 for each key of the configuration that has changed since the start and needs a restart.",
 		func(s *Sources, send func(float64, ...string)) {

@@ -68,6 +68,7 @@ func full(t *testing.T, cameras ...string) *Metrics {
 				},
 			}
 		},
+		Refused: func() map[errcode.Code]uint64 { return map[errcode.Code]uint64{errcode.AccessLogin: 2} },
 		Reloads: func() Reloads {
 			return Reloads{
 				OK: 3, Failed: 1, Last: time.Unix(1700000000, 0), InForce: time.Unix(1600000000, 0),
