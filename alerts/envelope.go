@@ -42,31 +42,54 @@ func Decode(message []byte) (Alert, error) {
 	if err != nil {
 		return Alert{}, fmt.Errorf("decode alert: %w", err)
 	}
-	var head struct {
-		SchemaVersion *int `json:"schema_version"`
-	}
-	if err := json.Unmarshal(e.Data(), &head); err != nil {
-		return Alert{}, fmt.Errorf("decode alert: data: %w", err)
-	}
-	if v := head.SchemaVersion; v != nil && *v > SchemaVersion {
-		return Alert{}, fmt.Errorf("decode alert: schema_version %d is newer than this program reads (%d)", *v,
-			SchemaVersion)
-	}
-	if err := checkRequired(e.Data()); err != nil {
-		return Alert{}, fmt.Errorf("decode alert: %w", err)
-	}
-	var a Alert
-	if err := json.Unmarshal(e.Data(), &a); err != nil {
-		return Alert{}, fmt.Errorf("decode alert: data: %w", err)
-	}
-	a = inUTC(a)
-	if err := a.Validate(); err != nil {
+	a, err := decodeData(e.Data())
+	if err != nil {
 		return Alert{}, fmt.Errorf("decode alert: %w", err)
 	}
 	if err := matchEnvelope(e, a); err != nil {
 		return Alert{}, fmt.Errorf("decode alert: %w", err)
 	}
 	return a, nil
+}
+
+// DecodeData decodes an alert's data, which a message has in its envelope.
+func DecodeData(data []byte) (Alert, error) {
+	a, err := decodeData(data)
+	if err != nil {
+		return Alert{}, fmt.Errorf("decode alert: %w", err)
+	}
+	return a, nil
+}
+
+// EncodeData puts an alert's data in the envelope in which they were published. Fields that this version does not know
+// stay.
+func EncodeData(data json.RawMessage) ([]byte, error) {
+	a, err := DecodeData(data)
+	if err != nil {
+		return nil, err
+	}
+	return encodeEvent(a.MessageID(), TypeAlert+string(a.Phase), a.Camera, DataSchema, a.Time(), data)
+}
+
+func decodeData(data []byte) (Alert, error) {
+	var head struct {
+		SchemaVersion *int `json:"schema_version"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return Alert{}, fmt.Errorf("data: %w", err)
+	}
+	if v := head.SchemaVersion; v != nil && *v > SchemaVersion {
+		return Alert{}, fmt.Errorf("schema_version %d is newer than this program reads (%d)", *v, SchemaVersion)
+	}
+	if err := checkRequired(data); err != nil {
+		return Alert{}, err
+	}
+	var a Alert
+	if err := json.Unmarshal(data, &a); err != nil {
+		return Alert{}, fmt.Errorf("data: %w", err)
+	}
+	a = inUTC(a)
+	return a, a.Validate()
 }
 
 // matchEnvelope checks the envelope against the data, since consumers route by one and act on the other.

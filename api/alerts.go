@@ -42,14 +42,19 @@ type Alerts interface {
 type AlertQuery struct {
 	Camera   string    // only this camera
 	From, To time.Time // only alerts that began in this time, without To itself
+	Since    time.Time // only alerts with a message since then
 }
 
 // StoredAlert is an alert with what is stored about it.
 type StoredAlert struct {
 	// Alert is the whole event as its last message has it.
 	Alert AlertData `json:"alert"`
+	// Messages are what was published of it, in order, as CloudEvents; only of a single alert.
+	Messages []CloudEvent `json:"messages,omitempty"`
 	// Evidence are the stored pictures and clips; only of a single alert.
 	Evidence []EvidenceFile `json:"evidence,omitempty"`
+	// Unreadable are the names of stored evidence that is damaged; only of a single alert.
+	Unreadable []string `json:"unreadable,omitempty"`
 	// Ack is the acknowledgement; absent if there is none.
 	Ack *alerts.Ack `json:"ack,omitempty"`
 
@@ -67,10 +72,28 @@ type EvidenceFile struct {
 	Bytes uint64 `json:"bytes"`
 	// SHA256 is the digest of the contents in hexadecimal.
 	SHA256 string `json:"sha256"`
+	// Bucket and Name are where NATS stores it.
+	Bucket string `json:"bucket"`
+	Name   string `json:"name"`
+}
 
-	// Bucket and Name are where it is stored.
-	Bucket string `json:"-"`
-	Name   string `json:"-"`
+// CloudEvent is a message as it was published.
+type CloudEvent json.RawMessage
+
+// MarshalJSON implements json.Marshaler.
+func (e CloudEvent) MarshalJSON() ([]byte, error) { return json.RawMessage(e).MarshalJSON() }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *CloudEvent) UnmarshalJSON(text []byte) error {
+	return (*json.RawMessage)(e).UnmarshalJSON(text)
+}
+
+// Schema implements huma.SchemaProvider.
+func (CloudEvent) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{
+		Type: huma.TypeObject, AdditionalProperties: true,
+		Description: "A CloudEvent 1.0 in structured JSON, whose data are an Alert.",
+	}
 }
 
 // AlertData is an alert's data as it was published, also fields of later versions.
@@ -136,6 +159,7 @@ type alertsInput struct {
 	Camera string    `query:"camera" maxLength:"64" doc:"Only this camera"`
 	From   time.Time `query:"from" doc:"Only alerts that began then or later"`
 	To     time.Time `query:"to" doc:"Only alerts that began before"`
+	Since  time.Time `query:"since" doc:"Only alerts of which something was reported then or later"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many elements a page has"`
 	Cursor string    `query:"cursor" maxLength:"400" doc:"The next of the page before"`
 }
@@ -173,7 +197,7 @@ func (s *server) listAlerts(ctx context.Context, in *alertsInput) (*alertsOutput
 			return nil, err
 		}
 	}
-	all, err := s.System.Alerts(ctx, AlertQuery{Camera: in.Camera, From: in.From, To: in.To})
+	all, err := s.System.Alerts(ctx, AlertQuery{Camera: in.Camera, From: in.From, To: in.To, Since: in.Since})
 	if err != nil {
 		return nil, problemOf(err)
 	}

@@ -129,7 +129,12 @@ func (g *gates) PutCamera(_ context.Context, name string, e control.Edit) (contr
 }
 
 func (g *gates) RemoveCamera(_ context.Context, name string, e control.Edit) (control.Edited, error) {
-	if e.Revision != g.revision {
+	switch {
+	case name == "yard":
+		return control.Edited{}, control.OfFile{Err: errcode.CameraOfFile.New("camera yard is in vigil.yaml")}
+	case name != "gate":
+		return control.Edited{}, fmt.Errorf("camera %q: %w", name, control.ErrNoCamera)
+	case e.Revision != 0 && e.Revision != g.revision:
 		return control.Edited{}, control.Stale{Err: errcode.CameraChanged.New("is at another revision")}
 	}
 	if !e.Check {

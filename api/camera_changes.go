@@ -22,6 +22,9 @@ import (
 // Settings are a camera as an element of cameras in the configuration.
 type Settings json.RawMessage
 
+// MarshalJSON implements json.Marshaler.
+func (s Settings) MarshalJSON() ([]byte, error) { return json.RawMessage(s).MarshalJSON() }
+
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *Settings) UnmarshalJSON(text []byte) error { return (*json.RawMessage)(s).UnmarshalJSON(text) }
 
@@ -158,8 +161,11 @@ func (s *server) edit(ctx context.Context, name, match string,
 		return nil, err
 	}
 	var err error
-	if e.Revision, err = s.revision(ctx, name, match); err != nil {
-		return nil, err
+	// A camera that is also in the file is found as that one. The one made at run time can be removed all the same.
+	if removes := e.Settings == nil; !removes || match != "*" {
+		if e.Revision, err = s.revision(ctx, name, match); err != nil {
+			return nil, err
+		}
 	}
 	e.By = access.FromContext(ctx).String()
 	done, err := change(ctx, name, e)

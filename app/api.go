@@ -27,9 +27,13 @@ func (s *apiSystem) OpenAddress(context.Context) (api.OneTimeAddress, error) {
 	return api.OneTimeAddress{URL: at, Until: time.Now().Add(access.OneTimeValid).UTC()}, err
 }
 
-// Alerts implements api.Alerts. It reads all messages since From.
+// Alerts implements api.Alerts. It reads all messages since the later of From and Since.
 func (s *apiSystem) Alerts(ctx context.Context, q api.AlertQuery) ([]api.StoredAlert, error) {
-	found, _, err := s.alerts.List(ctx, archive.ListOptions{Camera: q.Camera, Since: q.From, Acks: true})
+	since := q.From
+	if q.Since.After(since) {
+		since = q.Since
+	}
+	found, _, err := s.alerts.List(ctx, archive.ListOptions{Camera: q.Camera, Since: since, Acks: true})
 	if errors.Is(err, archive.ErrNoStore) {
 		return nil, nil
 	}
@@ -58,7 +62,13 @@ func (s *apiSystem) Alert(ctx context.Context, id string) (api.StoredAlert, erro
 	if err != nil {
 		return api.StoredAlert{}, err
 	}
-	a := api.StoredAlert{Alert: api.AlertData(r.Alert), Ack: r.Ack, Decoded: r.Last, Evidence: []api.EvidenceFile{}}
+	a := api.StoredAlert{
+		Alert: api.AlertData(r.Alert), Ack: r.Ack, Decoded: r.Last, Evidence: []api.EvidenceFile{},
+		Unreadable: r.Unreadable,
+	}
+	for _, m := range r.Messages {
+		a.Messages = append(a.Messages, api.CloudEvent(m))
+	}
 	for _, o := range r.Evidence {
 		a.Evidence = append(a.Evidence, api.EvidenceFile{
 			MediaType: o.MediaType, Bytes: o.Bytes, SHA256: o.SHA256, Bucket: o.Bucket, Name: o.Name,

@@ -12,6 +12,7 @@ import (
 
 	"vigil/alerts/archive"
 	"vigil/alerts/broker"
+	"vigil/api/client"
 	"vigil/config"
 	"vigil/internal/terminal"
 )
@@ -26,6 +27,8 @@ type ArchiveOptions struct {
 	Creds  string // credentials file for the server
 	Local  bool   // the store on this machine, in the data directory of File or the default one
 	Write  bool   // something will be written: through the socket of a vigil that runs here
+	// API is the vigil elsewhere that is asked over its API; without a Server there is none. Only OpenAlerts uses it.
+	API client.Options
 }
 
 // OpenArchive decides where alerts are read and opens them.

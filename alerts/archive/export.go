@@ -46,7 +46,7 @@ func (r *Record) Export(ctx context.Context, dir string) (written []string, err 
 			strange = append(strange, e.Name)
 			continue
 		}
-		data, err := r.reader.Read(ctx, e.Bucket, e.Name)
+		data, err := r.Read(ctx, e)
 		if err != nil {
 			return written, err
 		}

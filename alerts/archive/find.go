@@ -68,12 +68,12 @@ func (a *Archive) numbersOf(ctx context.Context, id string) ([]uint64, error) {
 // byPrefix returns the sorted ids of the alerts with this prefix, the oldest first. With a camera it searches only that
 // one's.
 func (a *Archive) byPrefix(ctx context.Context, prefix, camera string) ([]string, error) {
-	first, err := firstID(prefix)
+	since, err := SincePrefix(prefix)
 	if err != nil {
 		return nil, err
 	}
 	var ids []string
-	err = a.heads(ctx, ulid.Time(first.Time()).Add(-maxClockSkew), subjectsOf(camera),
+	err = a.heads(ctx, since, subjectsOf(camera),
 		func(id, _ string, _ uint64) {
 			if strings.HasPrefix(id, prefix) {
 				ids = append(ids, id)

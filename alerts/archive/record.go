@@ -19,6 +19,8 @@ type Record struct {
 
 	Last       alerts.Alert `json:"-"` // the last message
 	Unreadable []string     `json:"-"` // names of unreadable objects
+	// Read returns the contents of a piece of Evidence.
+	Read func(ctx context.Context, o Object) ([]byte, error) `json:"-"`
 
 	reader *evidence.Reader
 	pieces []evidence.Piece
@@ -44,6 +46,7 @@ func (a *Archive) Show(ctx context.Context, text, camera string) (*Record, error
 		return nil, err
 	}
 	r := &Record{Evidence: []Object{}, reader: evidence.NewReader(a.conn.JetStream())}
+	r.Read = func(ctx context.Context, o Object) ([]byte, error) { return r.reader.Read(ctx, o.Bucket, o.Name) }
 	var messages []alerts.Alert
 	for _, m := range found {
 		r.Messages = append(r.Messages, m.Raw)

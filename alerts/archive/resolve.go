@@ -90,15 +90,28 @@ func (a *Archive) Resolve(ctx context.Context, text, camera string) (string, err
 		return id, nil
 	}
 	ids, err := a.byPrefix(ctx, id, camera)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
-	case len(ids) == 0:
+	}
+	return Choose(text, ids)
+}
+
+// Choose returns the id of the ids that begin with text if there is only one. More are an InvalidError around an
+// AmbiguousError; none is ErrNoAlert.
+func Choose(text string, ids []string) (string, error) {
+	switch len(ids) {
+	case 0:
 		return "", fmt.Errorf("%w: no id begins with %s; 'vigil alerts list' shows them", ErrNoAlert, text)
-	case len(ids) == 1:
+	case 1:
 		return ids[0], nil
 	}
 	return "", &InvalidError{&AmbiguousError{Prefix: text, IDs: ids}}
+}
+
+// SincePrefix returns a time before the messages of the alerts whose ids have a prefix.
+func SincePrefix(prefix string) (time.Time, error) {
+	first, err := firstID(prefix)
+	return ulid.Time(first.Time()).Add(-maxClockSkew), err
 }
 
 // idTime is the creation time of an id.

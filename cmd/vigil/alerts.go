@@ -4,18 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
 	"vigil/alerts/archive"
+	"vigil/api/client"
 	"vigil/app"
 )
 
 type alertsFlags struct {
 	server, creds, config, camera, since string
 	json, local                          bool
+	remote                               remoteFlags
 }
 
 func alertsCommand() *cobra.Command {
@@ -29,18 +33,25 @@ With --json, each line is the message itself, a CloudEvent.
 
 The server is that of -c, of --server, or of $NATS_URL with $NATS_USER and $NATS_PASSWORD. ` +
 			`With --local it is the store on this
-machine, which has everything also while the configured server is away, and can be read while vigil does not run.`,
+machine, which has everything also while the configured server is away, and can be read while vigil does not run.
+
+list, show, export and ack also ask a vigil over its API: the one that runs on this machine, where the alerts are its
+own, or one elsewhere, if --server or $VIGIL_SERVER is a URL with https:// or http://. A token for that is read from
+--token-file or $VIGIL_TOKEN.`,
 		Example: `  vigil alerts --since yesterday --camera yard
   vigil alerts --since 24h --follow=false --json
   vigil alerts list --since 2d
   vigil alerts show last
-  vigil alerts ack 01JPB5Z7T2W4 --normal --local`,
+  vigil alerts ack 01JPB5Z7T2W4 --normal --local
+  vigil alerts list --server https://vigil.example:8443 --token-file token.txt`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return followAlerts(cmd, f, !follow) },
 	}
 	p := c.PersistentFlags()
 	p.BoolVar(&f.json, "json", false, "print JSON: messages unchanged, one per line")
-	p.StringVar(&f.server, "server", "", "address of the NATS server (default $NATS_URL, else "+app.DefaultNATS+")")
+	p.StringVar(&f.server, "server", "", "address of the NATS server (default $NATS_URL, else "+app.DefaultNATS+
+		"), or https:// `URL` of a vigil")
+	f.remote.add(p)
 	p.StringVar(&f.creds, "creds", "", "credentials `file` for NATS")
 	p.StringVarP(&f.config, "config", "c", "", "read the server's address from this configuration `file`")
 	p.BoolVar(&f.local, "local", false,
@@ -52,6 +63,7 @@ machine, which has everything also while the configured server is away, and can 
 	c.Flags().BoolVar(&follow, "follow", true, "follow new alerts; false ends after the stored ones")
 	list := alertsListCommand(&f)
 	list.Flags().StringVar(&f.since, "since", "", since)
+	completeCameraFlag(c, "camera", func() (*client.Client, error) { return f.client() })
 	c.AddCommand(list, alertsShowCommand(&f), alertsExportCommand(&f), alertsAckCommand(&f))
 	return c
 }
@@ -71,15 +83,71 @@ func (f alertsFlags) check() (since time.Time, err error) {
 	return since, nil
 }
 
-func (f alertsFlags) open(cmd *cobra.Command, write bool, o archive.Observer) (*archive.Archive, error) {
+// options say where the alerts are.
+func (f alertsFlags) options(cmd *cobra.Command, write bool) app.ArchiveOptions {
 	warnOfLogin(cmd.ErrOrStderr(), "--server", f.server, ", or give -c")
-	return app.OpenArchive(cmd.Context(), app.ArchiveOptions{
-		File: f.config, Server: f.server, Creds: f.creds, Local: f.local, Write: write,
+	return app.ArchiveOptions{File: f.config, Server: f.server, Creds: f.creds, Local: f.local, Write: write}
+}
+
+// api returns the URL of the vigil that is asked over its API; "" for none. --server may also be that of a NATS server.
+func (f alertsFlags) api() string {
+	scheme, _, _ := strings.Cut(strings.ToLower(f.server), "://")
+	switch {
+	case scheme == "http" || scheme == "https":
+		return f.server
+	case f.server == "" && f.creds == "" && f.config == "" && !f.local:
+		return os.Getenv(serverVariable)
+	}
+	return ""
+}
+
+// open opens the alerts for what the API offers, too.
+func (f alertsFlags) open(cmd *cobra.Command, write bool, o archive.Observer) (app.AlertSource, error) {
+	url := f.api()
+	if url == "" {
+		if f.remote.given() {
+			return nil, errRemoteFlags
+		}
+		return app.OpenAlerts(cmd.Context(), f.options(cmd, write), o)
+	}
+	remote, err := f.remote.options(url)
+	if err != nil {
+		return nil, err
+	}
+	return app.OpenAlerts(cmd.Context(), app.ArchiveOptions{
+		File: f.config, Creds: f.creds, Local: f.local, API: remote,
 	}, o)
 }
 
+// client returns a client of the vigil that is asked over its API, for completions.
+func (f alertsFlags) client() (*client.Client, error) {
+	if url := f.api(); url != "" {
+		o, err := f.remote.options(url)
+		if err != nil {
+			return nil, err
+		}
+		return client.New(o)
+	}
+	dir := app.ArchiveOptions{File: f.config, Server: f.server, Creds: f.creds, Local: f.local}.ServedFrom()
+	if dir == "" {
+		return nil, errors.New("the alerts are those of a NATS server")
+	}
+	return client.New(client.Options{DataDir: dir})
+}
+
+// openArchive opens the alerts for what only NATS or the store offers.
+func (f alertsFlags) openArchive(cmd *cobra.Command, o archive.Observer) (*archive.Archive, error) {
+	if f.server != "" && f.api() != "" || f.remote.given() {
+		return nil, app.Usage(errors.New("--server: following is only possible from a NATS server or with --local; " +
+			"'vigil alerts list' asks a vigil"))
+	}
+	return app.OpenArchive(cmd.Context(), f.options(cmd, false), o)
+}
+
 // with opens the alerts for a command that ends by itself.
-func (f alertsFlags) with(cmd *cobra.Command, write bool, do func(a *archive.Archive, since time.Time) error) error {
+func (f alertsFlags) with(cmd *cobra.Command, write bool,
+	do func(a app.AlertSource, since time.Time) error,
+) error {
 	since, err := f.check()
 	if err != nil {
 		return err
@@ -89,6 +157,17 @@ func (f alertsFlags) with(cmd *cobra.Command, write bool, do func(a *archive.Arc
 	a, err := f.open(cmd, write, o)
 	if err == nil {
 		err = errors.Join(do(a, since), a.Close())
+	}
+	return interrupted(cmd.Context(), requestError(err))
+}
+
+// withArchive opens the store of alerts for a command that ends by itself.
+func (f alertsFlags) withArchive(cmd *cobra.Command, do func(a *archive.Archive) error) error {
+	o, _ := archive.Notes(noteTo(cmd.ErrOrStderr()))
+	o.State = nil
+	a, err := f.openArchive(cmd, o)
+	if err == nil {
+		err = errors.Join(do(a), a.Close())
 	}
 	return interrupted(cmd.Context(), err)
 }
@@ -116,7 +195,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 	}
 	ctx, out, note := cmd.Context(), cmd.OutOrStdout(), noteTo(cmd.ErrOrStderr())
 	observer, invalid := archive.Notes(note)
-	a, err := f.open(cmd, false, observer)
+	a, err := f.openArchive(cmd, observer)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped by the user while connecting
@@ -161,7 +240,7 @@ func listAlerts(cmd *cobra.Command, f alertsFlags, limit int) error {
 	_, invalid := archive.Notes(note)
 	var all []archive.Entry
 	var total int
-	err := f.with(cmd, false, func(a *archive.Archive, since time.Time) (err error) {
+	err := f.with(cmd, false, func(a app.AlertSource, since time.Time) (err error) {
 		all, total, err = a.List(cmd.Context(), archive.ListOptions{
 			Camera: f.camera, Since: since, Limit: limit, Acks: !f.json, Invalid: invalid,
 		})
@@ -170,7 +249,9 @@ func listAlerts(cmd *cobra.Command, f alertsFlags, limit int) error {
 	if err != nil {
 		return err
 	}
-	if len(all) < total {
+	if total < 0 {
+		note(fmt.Sprintf("the newest %d alerts; --limit 0 lists all", len(all)))
+	} else if len(all) < total {
 		note(fmt.Sprintf("the newest %d of %d alerts; --limit 0 lists all", len(all), total))
 	}
 	if !f.json {

@@ -11,22 +11,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts/archive"
+	"vigil/app"
 	"vigil/internal/terminal"
 )
 
 // alertCommand is a command for one alert; do is called with everything that is stored of it.
 func alertCommand(f *alertsFlags, use, about string, args int, write bool,
-	do func(cmd *cobra.Command, args []string, a *archive.Archive, r *archive.Record) error,
+	do func(cmd *cobra.Command, args []string, a app.AlertSource, r *archive.Record) error,
 ) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: about, Args: cobra.ExactArgs(args),
+		Use: use, Short: about, Args: cobra.ExactArgs(args), ValidArgsFunction: completeAlert(f),
 		Long: about + ".\n\nID is a unique prefix of an alert's id, as 'vigil alerts list' shows " +
 			"it; last is the alert that began\nlast, with --camera the last of that camera.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := archive.CheckID(args[0]); err != nil {
 				return err
 			}
-			return f.with(cmd, write, func(a *archive.Archive, _ time.Time) error {
+			return f.with(cmd, write, func(a app.AlertSource, _ time.Time) error {
 				r, err := a.Show(cmd.Context(), args[0], f.camera)
 				if r != nil && len(r.Unreadable) > 0 {
 					fmt.Fprintf(cmd.ErrOrStderr(), "vigil: evidence cannot be read: %s\n",
@@ -44,7 +45,7 @@ func alertCommand(f *alertsFlags, use, about string, args int, write bool,
 func alertsShowCommand(f *alertsFlags) *cobra.Command {
 	return alertCommand(f, "show ID|last", "Show an alert: its messages, its evidence and its acknowledgement", 1,
 		false,
-		func(cmd *cobra.Command, _ []string, _ *archive.Archive, r *archive.Record) error {
+		func(cmd *cobra.Command, _ []string, _ app.AlertSource, r *archive.Record) error {
 			if f.json {
 				return archive.WriteJSON(cmd.OutOrStdout(), r)
 			}
@@ -57,7 +58,7 @@ func alertsExportCommand(f *alertsFlags) *cobra.Command {
 	return alertCommand(f, "export ID|last DIR",
 		"Export an alert's messages and evidence to a folder, with checked digests",
 		2,
-		false, func(cmd *cobra.Command, args []string, _ *archive.Archive, r *archive.Record) error {
+		false, func(cmd *cobra.Command, args []string, _ app.AlertSource, r *archive.Record) error {
 			written, err := r.Export(cmd.Context(), args[1])
 			for _, path := range written {
 				fmt.Fprintln(cmd.OutOrStdout(), path)
@@ -71,7 +72,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 	var normal bool
 	c := alertCommand(f, "ack ID|last",
 		"Acknowledge an alert: keeps who and when; with --normal also what the model saw, for training", 1, true,
-		func(cmd *cobra.Command, _ []string, a *archive.Archive, r *archive.Record) error {
+		func(cmd *cobra.Command, _ []string, a app.AlertSource, r *archive.Record) error {
 			ack, err := a.Acknowledge(cmd.Context(), r, cmp.Or(by, whoAmI()), normal)
 			if err != nil {
 				return err

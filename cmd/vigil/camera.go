@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
+	"vigil/api"
+	"vigil/api/client"
 	"vigil/app"
 	"vigil/app/control"
 )
@@ -17,7 +19,7 @@ func cameraCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "camera",
 		Short: "List, add, change, pause and snooze the cameras of the vigil that runs",
-		Long:  help("camera"),
+		Long:  help("camera") + "\n\n" + askedHelp,
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -28,15 +30,20 @@ func cameraCommand() *cobra.Command {
 			Short: "List the cameras with their states and switches",
 			Args:  cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				return f.show(cmd, func(c *control.Client) (printer, error) { return c.Cameras(cmd.Context()) })
+				return f.show(cmd, func(c *client.Client) (printer, error) {
+					all, err := c.Cameras(cmd.Context())
+					return control.Cameras{Cameras: all.Cameras}, err
+				})
 			},
 		},
 		&cobra.Command{
 			Use:   "show NAME",
 			Short: "Show a camera, and its latest changes",
 			Args:  cobra.ExactArgs(1),
+
+			ValidArgsFunction: completeCamera(f.client),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				return f.show(cmd, func(c *control.Client) (printer, error) { return c.Camera(cmd.Context(), args[0]) })
+				return f.show(cmd, func(c *client.Client) (printer, error) { return c.Camera(cmd.Context(), args[0]) })
 			},
 		},
 		cameraPauseCommand(&f),
@@ -44,8 +51,10 @@ func cameraCommand() *cobra.Command {
 			Use:   "resume NAME",
 			Short: "Open a paused camera again",
 			Args:  cobra.ExactArgs(1),
+
+			ValidArgsFunction: completeCamera(f.client),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				return f.change(cmd, args[0], control.ChangeRequest{Action: alerts.ActionResume})
+				return f.change(cmd, args[0], api.SwitchRequest{Action: alerts.ActionResume})
 			},
 		},
 		cameraSnoozeCommand(&f), cameraDetectionCommand(&f),
@@ -54,8 +63,8 @@ func cameraCommand() *cobra.Command {
 }
 
 // change changes a camera's switches and prints what they are now.
-func (f controlFlags) change(cmd *cobra.Command, name string, change control.ChangeRequest) error {
-	return f.show(cmd, func(c *control.Client) (printer, error) {
+func (f controlFlags) change(cmd *cobra.Command, name string, change api.SwitchRequest) error {
+	return f.show(cmd, func(c *client.Client) (printer, error) {
 		camera, err := c.Switch(cmd.Context(), name, change)
 		if f.json {
 			return camera, err
@@ -73,7 +82,7 @@ func (e *endFlags) add(c *cobra.Command) {
 }
 
 // set reads the flags into a request.
-func (e endFlags) set(to *control.ChangeRequest) error {
+func (e endFlags) set(to *api.SwitchRequest) error {
 	if e.length != "" && e.until != "" {
 		return app.Usage(errors.New("give either --for or --until, not both"))
 	}
@@ -100,8 +109,10 @@ func cameraPauseCommand(f *controlFlags) *cobra.Command {
 		Short:   "Close a camera until it is resumed",
 		Example: "  vigil camera pause gate\n  vigil camera pause gate --for 2h",
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeCamera(f.client),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			change := control.ChangeRequest{Action: alerts.ActionPause}
+			change := api.SwitchRequest{Action: alerts.ActionPause}
 			if err := end.set(&change); err != nil {
 				return err
 			}
@@ -120,8 +131,10 @@ func cameraSnoozeCommand(f *controlFlags) *cobra.Command {
 		Example: "  vigil camera snooze gate --for 30m\n  vigil camera snooze gate --until 18:00\n  vigil camera " +
 			"snooze gate off",
 		Args: cobra.RangeArgs(1, 2),
+
+		ValidArgsFunction: completeCamera(f.client, "off"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			change := control.ChangeRequest{Action: alerts.ActionSnooze}
+			change := api.SwitchRequest{Action: alerts.ActionSnooze}
 			if err := end.set(&change); err != nil {
 				return err
 			}
@@ -145,8 +158,10 @@ func cameraDetectionCommand(f *controlFlags) *cobra.Command {
 		Short:   "Switch a camera's events on or off; it is scored all the same",
 		Example: "  vigil camera detection gate off",
 		Args:    cobra.ExactArgs(2),
+
+		ValidArgsFunction: completeCamera(f.client, "on", "off"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			change := control.ChangeRequest{Action: alerts.ActionDetectionOn}
+			change := api.SwitchRequest{Action: alerts.ActionDetectionOn}
 			switch args[1] {
 			case "on":
 			case "off":

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"vigil/api/client"
 	"vigil/app"
 	"vigil/app/control"
 )
@@ -34,7 +35,10 @@ func cameraAddCommand(f *controlFlags) *cobra.Command {
 			if err := setValues(settings, all, cmd.InOrStdin()); err != nil {
 				return app.Usage(err)
 			}
-			return f.put(cmd, args[0], settings, 0, check)
+			settings["name"] = args[0]
+			return f.send(cmd, settings, func(c *client.Client, text []byte) (printer, error) {
+				return c.AddCamera(cmd.Context(), text, check)
+			})
 		},
 	}
 	c.Flags().StringVar(&address, "source", "", "`address`, device, file or folder; - reads it from standard input")
@@ -54,6 +58,8 @@ func cameraSetCommand(f *controlFlags) *cobra.Command {
 		Example: "  vigil camera set gate hop=4 detector.enter=0.4\n  vigil camera set gate hop=\n" +
 			"  vigil camera set gate source=- < address.txt",
 		Args: cobra.MinimumNArgs(2),
+
+		ValidArgsFunction: completeCamera(f.client),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := f.client()
 			if err != nil {
@@ -75,7 +81,9 @@ func cameraSetCommand(f *controlFlags) *cobra.Command {
 			if err := setValues(settings, args[1:], cmd.InOrStdin()); err != nil {
 				return app.Usage(err)
 			}
-			return f.put(cmd, args[0], settings, now.Revision, check)
+			return f.send(cmd, settings, func(c *client.Client, text []byte) (printer, error) {
+				return c.ChangeCamera(cmd.Context(), args[0], text, now.Revision, check)
+			})
 		},
 	}
 	c.Flags().BoolVar(&check, "check", false, "change nothing, and say what would happen")
@@ -88,9 +96,11 @@ func cameraRemoveCommand(f *controlFlags) *cobra.Command {
 		Use:   "remove NAME",
 		Short: "Remove a camera that was added while vigil runs",
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeCamera(f.client),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.show(cmd, func(c *control.Client) (printer, error) {
-				return c.RemoveCamera(cmd.Context(), args[0], control.Edit{Check: check})
+			return f.show(cmd, func(c *client.Client) (printer, error) {
+				return c.RemoveCamera(cmd.Context(), args[0], check)
 			})
 		},
 	}
@@ -98,15 +108,15 @@ func cameraRemoveCommand(f *controlFlags) *cobra.Command {
 	return c
 }
 
-// put sends a camera's settings.
-func (f controlFlags) put(cmd *cobra.Command, name string, settings map[string]any, revision uint64, check bool) error {
+// send sends a camera's settings.
+func (f controlFlags) send(cmd *cobra.Command, settings map[string]any,
+	send func(*client.Client, []byte) (printer, error),
+) error {
 	text, err := json.Marshal(settings)
 	if err != nil {
 		return err
 	}
-	return f.show(cmd, func(c *control.Client) (printer, error) {
-		return c.PutCamera(cmd.Context(), name, control.Edit{Settings: text, Revision: revision, Check: check})
-	})
+	return f.show(cmd, func(c *client.Client) (printer, error) { return send(c, text) })
 }
 
 // settingsKey is a key of a camera's settings.

@@ -36,6 +36,7 @@ func detectCommand() *cobra.Command {
 	f.Float64Var(&o.FPS, "fps", 0, "frames a second of the video whose frames a CSV file numbers")
 	f.StringVarP(&o.ConfigFile, "config", "c", "", "configuration `file` that has the camera's detector and threshold")
 	f.StringVar(&o.Camera, "camera", "", "`name` of the camera in the configuration")
+	completeConfigured(cmd, &o.ConfigFile)
 	f.StringVar(&o.Calibration, "calibration", "", "calibration `file` that 'vigil calibrate' wrote")
 	optional(f, &o.Lo, "lo", f.Float64("lo", 0, "the low end of normal errors, with --theta"))
 	optional(f, &o.Theta, "theta", f.Float64("theta", 0, "the threshold of errors, with --lo"))

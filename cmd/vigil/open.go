@@ -3,11 +3,12 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"vigil/api/client"
 	"vigil/app/control"
 )
 
 func openCommand() *cobra.Command {
-	var f controlFlags
+	var f dirFlags
 	c := &cobra.Command{
 		Use:   "open",
 		Short: "Print an address that logs a browser in, once",
@@ -17,7 +18,14 @@ func openCommand() *cobra.Command {
 		Example: "  vigil open\n  xdg-open \"$(vigil open -c vigil.yaml)\"",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.show(cmd, func(c *control.Client) (printer, error) { return c.OpenAddress(cmd.Context()) })
+			c, err := f.client()
+			if err != nil {
+				return err
+			}
+			return showAnswer(cmd, c, f.json, func(c *client.Client) (printer, error) {
+				o, err := c.OpenAddress(cmd.Context())
+				return control.Opened(o), err
+			})
 		},
 	}
 	f.add(c)

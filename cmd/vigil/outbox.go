@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +37,7 @@ func outboxCommand() *cobra.Command {
 
 // withAside opens the set-aside alerts of the store on this machine.
 func withAside(cmd *cobra.Command, f alertsFlags, do func(a *archive.Archive, all []outbox.Aside) error) error {
-	return f.with(cmd, false, func(a *archive.Archive, _ time.Time) error {
+	return f.withArchive(cmd, func(a *archive.Archive) error {
 		all, err := a.SetAside(cmd.Context())
 		if err != nil {
 			return err

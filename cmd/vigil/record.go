@@ -17,6 +17,8 @@ func recordCommand() *cobra.Command {
 		Example: "  vigil record gate --for 3h -o normal\n" +
 			"  cat url.txt | vigil record - --for 1h -o normal",
 		Args: cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeSources(&file),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.Check(); err != nil {
 				return err

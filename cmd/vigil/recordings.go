@@ -26,6 +26,7 @@ func (r *recordings) videoFlags(cmd *cobra.Command, keys, cores string) {
 	f := cmd.Flags()
 	f.StringVar(&r.Camera, "camera", "", "`name` of the camera that the recordings are from")
 	f.StringVarP(&r.ConfigFile, "config", "c", "", "configuration `file` that has the camera's "+keys)
+	completeConfigured(cmd, &r.ConfigFile)
 	optional(f, &r.FPS, "fps", f.Float64("fps", 0,
 		"frames a second that the model sees, 0 for every frame; by default those of the calibration or the weights, 10 "+
 			"for new ones"))

@@ -65,6 +65,7 @@ func runCommand() *cobra.Command {
 			return app.Run(cmd.Context(), cfg, named, o)
 		},
 	}
+	cmd.ValidArgsFunction = completeSources(&file)
 	cmd.Flags().StringVarP(&file, "config", "c", config.DefaultFile, "configuration `file`")
 	cmd.Flags().StringVarP(&modelFile, "model", "m", "", "weights `file` for the sources given")
 	cmd.Flags().StringVar(&logFormat, "log-format", "text", "text or json")

@@ -16,7 +16,7 @@ import (
 )
 
 func tokenCommand() *cobra.Command {
-	var f controlFlags
+	var f dirFlags
 	c := &cobra.Command{
 		Use:   "token",
 		Short: "Add, list and revoke the tokens that programs log in with",
@@ -54,7 +54,7 @@ func tokenCommand() *cobra.Command {
 	return c
 }
 
-func tokenAddCommand(f *controlFlags) *cobra.Command {
+func tokenAddCommand(f *dirFlags) *cobra.Command {
 	var g grantFlags
 	var expires string
 	c := &cobra.Command{
@@ -77,7 +77,7 @@ func tokenAddCommand(f *controlFlags) *cobra.Command {
 			})
 		},
 	}
-	g.add(c)
+	g.add(c, f)
 	c.Flags().StringVar(&expires, "expires", "", "after this `time`, as 90d or 12h (default: never)")
 	return c
 }

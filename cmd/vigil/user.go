@@ -27,9 +27,10 @@ type grantFlags struct {
 	cameras []string
 }
 
-func (g *grantFlags) add(c *cobra.Command) {
+func (g *grantFlags) add(c *cobra.Command, f *dirFlags) {
 	c.Flags().StringVar(&g.role, "role", string(access.RoleView), "view, or operate to change things too")
 	c.Flags().StringSliceVar(&g.cameras, "camera", nil, "limit it to this camera `name`; may be repeated")
+	completeCameraFlag(c, "camera", f.client)
 }
 
 func (g *grantFlags) grant() access.Grant {
@@ -37,7 +38,7 @@ func (g *grantFlags) grant() access.Grant {
 }
 
 // store returns the users and tokens of the chosen data directory.
-func (f controlFlags) store() (*access.Store, error) {
+func (f dirFlags) store() (*access.Store, error) {
 	dir, err := app.ControlDir(f.config, f.dataDir)
 	if err != nil {
 		return nil, err
@@ -46,7 +47,7 @@ func (f controlFlags) store() (*access.Store, error) {
 }
 
 // edit changes users or tokens, whether vigil runs or not.
-func (f controlFlags) edit(change func(*access.Store) error) error {
+func (f dirFlags) edit(change func(*access.Store) error) error {
 	s, err := f.store()
 	if err == nil {
 		err = change(s)
@@ -58,7 +59,7 @@ func (f controlFlags) edit(change func(*access.Store) error) error {
 }
 
 func userCommand() *cobra.Command {
-	var f controlFlags
+	var f dirFlags
 	c := &cobra.Command{
 		Use:   "user",
 		Short: "Add, list and remove the users who log in with a password",
@@ -96,7 +97,7 @@ func userCommand() *cobra.Command {
 	return c
 }
 
-func userAddCommand(f *controlFlags) *cobra.Command {
+func userAddCommand(f *dirFlags) *cobra.Command {
 	var g grantFlags
 	c := &cobra.Command{
 		Use:   "add NAME",
@@ -117,7 +118,7 @@ func userAddCommand(f *controlFlags) *cobra.Command {
 			})
 		},
 	}
-	g.add(c)
+	g.add(c, f)
 	return c
 }
 

@@ -112,6 +112,10 @@ const (
 	ServerNoHTTP    Code = "server.no_http"
 	ServerInternal  Code = "server.internal"
 
+	ServerUnreachable Code = "server.unreachable"
+	ServerNotVigil    Code = "server.not_vigil"
+	ServerCertificate Code = "server.certificate"
+
 	AccessLogin      Code = "access.login"
 	AccessDenied     Code = "access.denied"
 	AccessWrongLogin Code = "access.wrong_login"

@@ -562,6 +562,25 @@ var table = []Entry{
 		Remedy: "Read the log of that time, and report it with the version.",
 	},
 	{
+		Code: ServerUnreachable, Title: "The vigil of --server does not answer",
+		Cause: "The name is unknown, nothing listens at the address, a firewall is in between, or the machine is too " +
+			"slow.",
+		Remedy: "Compare the address with the line 'HTTP listens' of its log; http.listen there must be an address " +
+			"that this machine reaches.",
+	},
+	{
+		Code: ServerNotVigil, Title: "What answers is not a vigil of this version",
+		Cause:  "The address is that of another program or of a page in front of it, or vigil there has another version.",
+		Remedy: "Compare --server with the line 'HTTP listens' of the log there, and the versions ('vigil version').",
+	},
+	{
+		Code: ServerCertificate, Title: "The certificate of --server is not trusted",
+		Cause: "It is signed by an authority that this machine does not know, or by nobody, is for another name, or " +
+			"has expired.",
+		Remedy: "Give --ca with the authority's certificate, or with the server's own if nobody signed it; use a name " +
+			"that it is for; or renew it (http.tls there).",
+	},
+	{
 		Code: AccessLogin, Title: "This needs a login",
 		Cause: "The request has no login. Without one it is only possible to look, and only on an address that " +
 			"nobody but this machine reaches.",
