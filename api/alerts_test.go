@@ -13,7 +13,6 @@ import (
 
 	"vigil/alerts"
 	"vigil/api/access"
-	"vigil/app/control"
 	"vigil/internal/errcode"
 )
 
@@ -81,7 +80,7 @@ func (g *gates) Health(context.Context) Health {
 }
 
 func (g *gates) Config(context.Context) (ConfigInForce, error) {
-	return ConfigInForce{State: &control.Config{Error: "quoted", NeedRestart: []string{}}, YAML: "threads: 1\n"}, nil
+	return ConfigInForce{State: &Config{Error: "quoted", NeedRestart: []string{}}, YAML: "threads: 1\n"}, nil
 }
 
 func (g *gates) CheckConfig(context.Context) (ConfigCheck, error) {

@@ -19,7 +19,6 @@ import (
 	"vigil/alerts"
 	"vigil/api/access"
 	"vigil/api/problem"
-	"vigil/app/control"
 	"vigil/internal/errcode"
 )
 
@@ -61,64 +60,64 @@ type gates struct {
 	revision uint64 // of gate; 0 if it was removed
 	full     bool
 	acked    string // by whom
-	edit     control.Edit
+	edit     Edit
 }
 
-func (g *gates) Status(context.Context) control.Status {
-	s := control.Status{Version: "1", Sinks: []control.Sink{}, Cameras: []control.Camera{g.yard()}}
+func (g *gates) Status(context.Context) Status {
+	s := Status{Version: "1", Sinks: []Sink{}, Cameras: []Camera{g.yard()}}
 	if g.revision > 0 {
 		s.Cameras = append(s.Cameras, g.gate())
 	}
 	return s
 }
 
-func (g *gates) yard() control.Camera {
-	return control.Camera{Name: "yard", Configured: true, Origin: control.OriginFile, State: alerts.StateLive}
+func (g *gates) yard() Camera {
+	return Camera{Name: "yard", Configured: true, Origin: OriginFile, State: alerts.StateLive}
 }
 
-func (g *gates) gate() control.Camera {
-	return control.Camera{
-		Name: "gate", Configured: true, Origin: control.OriginRuntime, Revision: g.revision,
-		Source: "rtsp://user:***@camera/", Switches: control.Switches{Paused: g.set.Paused},
+func (g *gates) gate() Camera {
+	return Camera{
+		Name: "gate", Configured: true, Origin: OriginRuntime, Revision: g.revision,
+		Source: "rtsp://user:***@camera/", Switches: Switches{Paused: g.set.Paused},
 	}
 }
 
-func (g *gates) Camera(ctx context.Context, name string) (control.Camera, error) {
+func (g *gates) Camera(ctx context.Context, name string) (Camera, error) {
 	for _, c := range g.Status(ctx).Cameras {
 		if c.Name == name {
 			return c, nil
 		}
 	}
-	return control.Camera{}, fmt.Errorf("camera %q: %w", name, control.ErrNoCamera)
+	return Camera{}, fmt.Errorf("camera %q: %w", name, ErrNoCamera)
 }
 
-func (g *gates) Switch(ctx context.Context, name string, c alerts.SwitchChange, by string) (control.Camera, error) {
+func (g *gates) Switch(ctx context.Context, name string, c alerts.SwitchChange, by string) (Camera, error) {
 	if _, err := g.Camera(ctx, name); err != nil {
-		return control.Camera{}, err
+		return Camera{}, err
 	}
 	if g.full {
-		return control.Camera{}, errcode.StoreDiskFull.New("no space left")
+		return Camera{}, errcode.StoreDiskFull.New("no space left")
 	}
 	g.set.Camera = name
 	after, err := g.set.With(c, by, time.Now())
 	if err != nil {
-		return control.Camera{}, control.Invalid{Err: err}
+		return Camera{}, Invalid{Err: err}
 	}
 	g.set = after
 	return g.Camera(ctx, name)
 }
 
-func (g *gates) PutCamera(_ context.Context, name string, e control.Edit) (control.Edited, error) {
+func (g *gates) PutCamera(_ context.Context, name string, e Edit) (Edited, error) {
 	g.edit = e
 	switch {
 	case name == "yard":
-		return control.Edited{}, control.OfFile{Err: errcode.CameraOfFile.New("camera yard is in vigil.yaml")}
+		return Edited{}, OfFile{Err: errcode.CameraOfFile.New("camera yard is in vigil.yaml")}
 	case name == "gate" && e.Revision != g.revision, name != "gate" && e.Revision != 0:
-		return control.Edited{}, control.Stale{Err: errcode.CameraChanged.New("is at another revision")}
+		return Edited{}, Stale{Err: errcode.CameraChanged.New("is at another revision")}
 	case strings.Contains(string(e.Settings), "bogus"):
-		return control.Edited{}, control.Invalid{Err: errcode.ConfigUnknownKey.New("bogus: is not a key")}
+		return Edited{}, Invalid{Err: errcode.ConfigUnknownKey.New("bogus: is not a key")}
 	}
-	done := control.Edited{Name: name, Effect: control.EffectAdded, Check: e.Check}
+	done := Edited{Name: name, Effect: EffectAdded, Check: e.Check}
 	if !e.Check {
 		done.Revision = e.Revision + 1
 		if name == "gate" {
@@ -128,19 +127,19 @@ func (g *gates) PutCamera(_ context.Context, name string, e control.Edit) (contr
 	return done, nil
 }
 
-func (g *gates) RemoveCamera(_ context.Context, name string, e control.Edit) (control.Edited, error) {
+func (g *gates) RemoveCamera(_ context.Context, name string, e Edit) (Edited, error) {
 	switch {
 	case name == "yard":
-		return control.Edited{}, control.OfFile{Err: errcode.CameraOfFile.New("camera yard is in vigil.yaml")}
+		return Edited{}, OfFile{Err: errcode.CameraOfFile.New("camera yard is in vigil.yaml")}
 	case name != "gate":
-		return control.Edited{}, fmt.Errorf("camera %q: %w", name, control.ErrNoCamera)
+		return Edited{}, fmt.Errorf("camera %q: %w", name, ErrNoCamera)
 	case e.Revision != 0 && e.Revision != g.revision:
-		return control.Edited{}, control.Stale{Err: errcode.CameraChanged.New("is at another revision")}
+		return Edited{}, Stale{Err: errcode.CameraChanged.New("is at another revision")}
 	}
 	if !e.Check {
 		g.revision = 0
 	}
-	return control.Edited{Name: name, Effect: control.EffectRemoved, Check: e.Check}, nil
+	return Edited{Name: name, Effect: EffectRemoved, Check: e.Check}, nil
 }
 
 // ask sends a request to a handler. headers are names and values in turn.
@@ -345,9 +344,9 @@ type crowd struct {
 	names []string
 }
 
-func (c *crowd) Status(context.Context) (s control.Status) {
+func (c *crowd) Status(context.Context) (s Status) {
 	for _, name := range c.names {
-		s.Cameras = append(s.Cameras, control.Camera{Name: name})
+		s.Cameras = append(s.Cameras, Camera{Name: name})
 	}
 	return s
 }

@@ -12,10 +12,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"vigil/alerts"
 	"vigil/api/access"
 	"vigil/api/problem"
-	"vigil/app/control"
 	"vigil/internal/errcode"
 )
 
@@ -45,25 +43,13 @@ func (Settings) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
-// SwitchRequest asks for a change of switches. Until and For are for pause and snooze: one of them, or none for a pause
-// without an end.
-type SwitchRequest struct {
-	_ struct{} `json:"-" additionalProperties:"false"`
-	// Action is what is switched.
-	Action alerts.SwitchAction `json:"action" enum:"pause,resume,snooze,snooze_off,detection_on,detection_off"`
-	// Until is when a pause or snooze ends.
-	Until *time.Time `json:"until,omitempty"`
-	// For is how long it lasts, as 90s, 30m or 2h.
-	For string `json:"for,omitempty" maxLength:"20"`
-}
-
 type cameraInput struct {
 	Name string `path:"name" maxLength:"64" doc:"The camera's name"`
 }
 
 type cameraOutput struct {
 	ETag string `header:"ETag" doc:"The revision of a camera that was made at run time, for If-Match"`
-	Body control.Camera
+	Body Camera
 }
 
 type addInput struct {
@@ -93,14 +79,14 @@ type editedOutput struct {
 	Status   int
 	ETag     string `header:"ETag" doc:"The camera's new revision"`
 	Location string `header:"Location" doc:"The path of a new camera"`
-	Body     control.Edited
+	Body     Edited
 }
 
 // permit returns the error of a request that may not have a camera: one that it may not see does not exist for it.
 func (s *server) permit(ctx context.Context, role access.Role, name string) error {
 	switch {
 	case !may(ctx, access.RoleView, name):
-		return problemOf(fmt.Errorf("camera %q: %w", name, control.ErrNoCamera))
+		return problemOf(fmt.Errorf("camera %q: %w", name, ErrNoCamera))
 	case !may(ctx, role, name):
 		return problem.New(http.StatusForbidden, errcode.AccessDenied, "camera "+name+" may only be viewed")
 	}
@@ -129,7 +115,7 @@ func (s *server) addCamera(ctx context.Context, in *addInput) (*editedOutput, er
 		return nil, refused(http.StatusUnprocessableEntity, "the camera has no name",
 			[]error{&huma.ErrorDetail{Location: "body.name", Message: "must be a text"}})
 	}
-	done, err := s.PutCamera(ctx, named.Name, control.Edit{
+	done, err := s.PutCamera(ctx, named.Name, Edit{
 		Settings: in.Body, Check: in.Check, By: access.FromContext(ctx).String(),
 	})
 	if err != nil {
@@ -147,15 +133,15 @@ func (s *server) addCamera(ctx context.Context, in *addInput) (*editedOutput, er
 }
 
 func (s *server) changeCamera(ctx context.Context, in *changeInput) (*editedOutput, error) {
-	return s.edit(ctx, in.Name, in.IfMatch, s.PutCamera, control.Edit{Settings: in.Body, Check: in.Check})
+	return s.edit(ctx, in.Name, in.IfMatch, s.PutCamera, Edit{Settings: in.Body, Check: in.Check})
 }
 
 func (s *server) removeCamera(ctx context.Context, in *removeInput) (*editedOutput, error) {
-	return s.edit(ctx, in.Name, in.IfMatch, s.RemoveCamera, control.Edit{Check: in.Check})
+	return s.edit(ctx, in.Name, in.IfMatch, s.RemoveCamera, Edit{Check: in.Check})
 }
 
 func (s *server) edit(ctx context.Context, name, match string,
-	change func(context.Context, string, control.Edit) (control.Edited, error), e control.Edit,
+	change func(context.Context, string, Edit) (Edited, error), e Edit,
 ) (*editedOutput, error) {
 	if err := s.permit(ctx, access.RoleOperate, name); err != nil {
 		return nil, err
@@ -189,7 +175,7 @@ func (s *server) revision(ctx context.Context, name, match string) (uint64, erro
 	switch {
 	case err != nil:
 		return 0, problemOf(err)
-	case c.Origin == control.OriginFile:
+	case c.Origin == OriginFile:
 		return 0, problem.New(http.StatusConflict, errcode.CameraOfFile, "camera "+name+
 			" is one of the configuration file: change it there")
 	case match == "":
@@ -203,10 +189,9 @@ func (s *server) switchCamera(ctx context.Context, in *switchInput) (*cameraOutp
 	if err := s.permit(ctx, access.RoleOperate, in.Name); err != nil {
 		return nil, err
 	}
-	request := control.ChangeRequest{Action: in.Body.Action, Until: in.Body.Until, For: in.Body.For}
-	change, err := request.SwitchChange(time.Now())
+	change, err := in.Body.SwitchChange(time.Now())
 	if err != nil {
-		return nil, problemOf(control.Invalid{Err: err})
+		return nil, problemOf(Invalid{Err: err})
 	}
 	c, err := s.Switch(ctx, in.Name, change, access.FromContext(ctx).String())
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"vigil/api/access"
-	"vigil/app/control"
 )
 
 const (
@@ -23,7 +22,7 @@ const (
 // CameraList is a page of cameras, by name.
 type CameraList struct {
 	// Cameras are the cameras of this page.
-	Cameras []control.Camera `json:"cameras"`
+	Cameras []Camera `json:"cameras"`
 	// Next is the cursor of the next page; absent at the end.
 	Next string `json:"next,omitempty"`
 }
@@ -41,7 +40,7 @@ func (s *server) addCameras(to huma.API) {
 	add.MaxBodyBytes, add.DefaultStatus = maxSettings, http.StatusCreated
 	add.Responses = responses(to, map[string]*huma.Response{"200": {
 		Description: "What would happen, with check", Content: map[string]*huma.MediaType{"application/json": {
-			Schema: schemaOf[control.Edited](to),
+			Schema: schemaOf[Edited](to),
 		}},
 	}})
 	huma.Register(to, add, s.addCamera)
@@ -55,7 +54,7 @@ func (s *server) addCameras(to huma.API) {
 		"Pause, resume or snooze a camera, or switch its detection"), s.switchCamera)
 }
 
-type statusOutput struct{ Body control.Status }
+type statusOutput struct{ Body Status }
 
 // showStatus leaves out what is wrong with the configuration file for logins that may only view: it may quote the file.
 func (s *server) showStatus(ctx context.Context, _ *struct{}) (*statusOutput, error) {
@@ -80,11 +79,11 @@ func (s *server) listCameras(ctx context.Context, in *listInput) (*camerasOutput
 	if err != nil {
 		return nil, err
 	}
-	all := slices.DeleteFunc(s.Status(ctx).Cameras, func(c control.Camera) bool {
+	all := slices.DeleteFunc(s.Status(ctx).Cameras, func(c Camera) bool {
 		return !may(ctx, access.RoleView, c.Name) || in.Cursor != "" && c.Name <= after
 	})
 	// The sort is stable: of two cameras of one name, the one that is monitored stays the first.
-	slices.SortStableFunc(all, func(a, b control.Camera) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(all, func(a, b Camera) int { return strings.Compare(a.Name, b.Name) })
 	page := CameraList{Cameras: all}
 	if end := in.Limit; end < len(all) {
 		for end < len(all) && all[end].Name == all[end-1].Name {

@@ -9,7 +9,6 @@ import (
 
 	"vigil/api/access"
 	"vigil/api/problem"
-	"vigil/app/control"
 	"vigil/internal/errcode"
 )
 
@@ -68,7 +67,7 @@ type HealthItem struct {
 // ConfigInForce is the configuration in force.
 type ConfigInForce struct {
 	// State says when it was read, and what is wrong with the file since; absent for sources of the command line.
-	State *control.Config `json:"state,omitempty"`
+	State *Config `json:"state,omitempty"`
 	// YAML is the whole configuration with all defaults. Passwords are ***.
 	YAML string `json:"yaml"`
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"vigil/api/problem"
-	"vigil/app/control"
 	"vigil/internal/errcode"
 )
 
@@ -46,14 +45,14 @@ func refused(status int, detail string, errs []error) *problem.Problem {
 func problemOf(err error) *problem.Problem {
 	status, code := http.StatusServiceUnavailable, errcode.StoreFailing
 	switch {
-	case errors.Is(err, control.ErrNoCamera), errors.Is(err, ErrNotFound),
+	case errors.Is(err, ErrNoCamera), errors.Is(err, ErrNotFound),
 		errcode.Of(err) == errcode.StoreNoAlert:
 		status, code = http.StatusNotFound, errcode.RequestNotFound
-	case errors.As(err, new(control.Invalid)):
+	case errors.As(err, new(Invalid)):
 		status, code = http.StatusUnprocessableEntity, errcode.RequestInvalid
-	case errors.As(err, new(control.OfFile)):
+	case errors.As(err, new(OfFile)):
 		status, code = http.StatusConflict, errcode.CameraOfFile
-	case errors.As(err, new(control.Stale)):
+	case errors.As(err, new(Stale)):
 		status, code = http.StatusPreconditionFailed, errcode.CameraChanged
 	}
 	return problem.New(status, errcode.Of(code.Default(err)), strings.ToValidUTF8(err.Error(), "?"))

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"vigil/alerts"
-	"vigil/app/control"
 	"vigil/internal/errcode"
 )
 
@@ -20,13 +19,17 @@ type System interface {
 // Cameras are the cameras of a System.
 type Cameras interface {
 	// Status returns the state of everything.
-	Status(ctx context.Context) control.Status
-	// Camera returns a camera with its latest changes; control.ErrNoCamera if there is none of that name.
-	Camera(ctx context.Context, name string) (control.Camera, error)
-	// Switch changes a camera's switches for by, and returns the camera. Its errors are control.ErrNoCamera, a
-	// control.Invalid, or say why the change could not be stored; then nothing has changed.
-	Switch(ctx context.Context, name string, change alerts.SwitchChange, by string) (control.Camera, error)
-	control.Editor
+	Status(ctx context.Context) Status
+	// Camera returns a camera with its latest changes; ErrNoCamera if there is none of that name.
+	Camera(ctx context.Context, name string) (Camera, error)
+	// Switch changes a camera's switches for by, and returns the camera. Its errors are ErrNoCamera, an
+	// Invalid, or say why the change could not be stored; then nothing has changed.
+	Switch(ctx context.Context, name string, change alerts.SwitchChange, by string) (Camera, error)
+	// PutCamera adds a camera, or changes the one of that name. Its errors are an Invalid, Stale or OfFile, or say why
+	// the change could not be stored; then nothing has changed.
+	PutCamera(ctx context.Context, name string, e Edit) (Edited, error)
+	// RemoveCamera removes a camera. Its errors are also ErrNoCamera.
+	RemoveCamera(ctx context.Context, name string, e Edit) (Edited, error)
 }
 
 // ErrNotFound means that there is nothing of a name or number, other than a camera.

@@ -13,7 +13,7 @@ import (
 
 	"vigil/api"
 	failure "vigil/api/problem"
-	"vigil/app/control"
+	"vigil/api/socket"
 )
 
 // apiClient asks the API of a running system at its socket.
@@ -23,7 +23,7 @@ type apiClient struct {
 }
 
 func (r *reloading) api() *apiClient {
-	path, err := control.SocketPath(filepath.Join(r.dir, "data"))
+	path, err := socket.Path(filepath.Join(r.dir, "data"))
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestCamerasThroughAPI(t *testing.T) {
 	settings := func(more string) string {
 		return `{"name":"yard","source":"` + r.video + `","threshold":{"lo":0.1,"theta":0.5}` + more + `}`
 	}
-	var done control.Edited
+	var done api.Edited
 	c.ask("POST", "/cameras?check=1", settings(""), "", http.StatusOK, &done)
 	var p failure.Problem
 	c.ask("GET", "/cameras/yard", "", "", http.StatusNotFound, &p)
@@ -77,7 +77,7 @@ func TestCamerasThroughAPI(t *testing.T) {
 		t.Errorf("an unknown key: %+v", p)
 	}
 	first := c.ask("POST", "/cameras", settings(""), "", http.StatusCreated, &done).Get("ETag")
-	if done.Effect != control.EffectAdded || first == "" {
+	if done.Effect != api.EffectAdded || first == "" {
 		t.Errorf("added: %+v %q", done, first)
 	}
 	c.ask("PUT", "/cameras/yard", settings(`,"hop":4`), "", http.StatusPreconditionRequired, &p)
@@ -85,7 +85,7 @@ func TestCamerasThroughAPI(t *testing.T) {
 	c.ask("DELETE", "/cameras/yard", "", first, http.StatusPreconditionFailed, &p)
 	var all api.CameraList
 	c.ask("GET", "/cameras", "", "", http.StatusOK, &all)
-	if len(all.Cameras) != 2 || all.Cameras[1].Name != "yard" || all.Cameras[1].Origin != control.OriginRuntime {
+	if len(all.Cameras) != 2 || all.Cameras[1].Name != "yard" || all.Cameras[1].Origin != api.OriginRuntime {
 		t.Errorf("the list: %+v", all)
 	}
 	c.ask("PUT", "/cameras/c0", settings(""), first, http.StatusConflict, &p)

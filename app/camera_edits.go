@@ -11,15 +11,15 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/cameras"
-	"vigil/app/control"
+	"vigil/api"
 	"vigil/capture/source"
 	"vigil/config"
 	"vigil/internal/errcode"
 )
 
-// PutCamera implements control.Editor.
-func (s *system) PutCamera(ctx context.Context, name string, e control.Edit) (control.Edited, error) {
-	done := control.Edited{Name: name, Check: e.Check, Effect: control.EffectAdded}
+// PutCamera implements api.Editor.
+func (s *system) PutCamera(ctx context.Context, name string, e api.Edit) (api.Edited, error) {
+	done := api.Edited{Name: name, Check: e.Check, Effect: api.EffectAdded}
 	if err := s.lockChanges(ctx); err != nil {
 		return done, err
 	}
@@ -29,16 +29,16 @@ func (s *system) PutCamera(ctx context.Context, name string, e control.Edit) (co
 	case err != nil:
 		return done, err
 	case exists && e.Revision == 0 && m.entry.Revision != 0:
-		return done, control.Stale{Err: errcode.CameraChanged.Wrap(fmt.Errorf(
+		return done, api.Stale{Err: errcode.CameraChanged.Wrap(fmt.Errorf(
 			"camera %s exists at revision %d: give that revision to change it", name, m.entry.Revision))}
 	}
 	document, err := readDocument(name, e.Settings, m)
 	if err != nil {
-		return done, control.Invalid{Err: err}
+		return done, api.Invalid{Err: err}
 	}
 	next := made{document: document}
 	if next.entry, err = newEntry(document, m, exists, e.By); err != nil {
-		return done, control.Invalid{Err: err}
+		return done, api.Invalid{Err: err}
 	}
 	next.entry.Revision = m.entry.Revision
 	all := s.allMade()
@@ -48,7 +48,7 @@ func (s *system) PutCamera(ctx context.Context, name string, e control.Edit) (co
 		if ctx.Err() != nil {
 			return done, ctx.Err()
 		}
-		return done, control.Invalid{Err: err}
+		return done, api.Invalid{Err: err}
 	}
 	if exists {
 		done.Effect = s.effect(plan, name)
@@ -58,7 +58,7 @@ func (s *system) PutCamera(ctx context.Context, name string, e control.Edit) (co
 			done.Detail = c.Uncalibrated
 		}
 	}
-	if set := switchesOf(s.switches.get(name)); !exists && set != (control.Switches{}) {
+	if set := switchesOf(s.switches.get(name)); !exists && set != (api.Switches{}) {
 		done.Detail = strings.TrimPrefix(done.Detail+"; switches of an earlier camera of this name are in force: "+
 			set.String(), "; ")
 	}
@@ -66,7 +66,7 @@ func (s *system) PutCamera(ctx context.Context, name string, e control.Edit) (co
 		return done, nil
 	}
 	if exists && m.err == nil && document.Same(m.document) {
-		done.Effect, done.Revision = control.EffectNone, m.entry.Revision
+		done.Effect, done.Revision = api.EffectNone, m.entry.Revision
 		return done, nil
 	}
 	ctx = context.WithoutCancel(ctx) // it is done or not, whether or not the client waits for it
@@ -79,16 +79,16 @@ func (s *system) PutCamera(ctx context.Context, name string, e control.Edit) (co
 	return done, s.enactEdit(plan)
 }
 
-// RemoveCamera implements control.Editor.
-func (s *system) RemoveCamera(ctx context.Context, name string, e control.Edit) (control.Edited, error) {
-	done := control.Edited{Name: name, Check: e.Check, Effect: control.EffectRemoved}
+// RemoveCamera implements api.Editor.
+func (s *system) RemoveCamera(ctx context.Context, name string, e api.Edit) (api.Edited, error) {
+	done := api.Edited{Name: name, Check: e.Check, Effect: api.EffectRemoved}
 	if err := s.lockChanges(ctx); err != nil {
 		return done, err
 	}
 	defer s.unlockChanges()
 	m, exists, err := s.editable(name, e)
 	if !exists && err == nil {
-		err = fmt.Errorf("camera %q: %w", name, control.ErrNoCamera)
+		err = fmt.Errorf("camera %q: %w", name, api.ErrNoCamera)
 	}
 	if err != nil {
 		return done, err
@@ -112,27 +112,27 @@ func (s *system) RemoveCamera(ctx context.Context, name string, e control.Edit) 
 }
 
 // editable returns the camera of a change, and why it cannot be changed.
-func (s *system) editable(name string, e control.Edit) (m made, exists bool, err error) {
+func (s *system) editable(name string, e api.Edit) (m made, exists bool, err error) {
 	m, exists = s.getMade(name)
 	inFile := slices.ContainsFunc(s.base.Cameras, func(c config.Camera) bool { return c.Name == name })
 	switch {
 	case alerts.ValidCamera(name) != nil:
-		return m, exists, control.Invalid{Err: alerts.ValidCamera(name)}
+		return m, exists, api.Invalid{Err: alerts.ValidCamera(name)}
 	case len(name) > maxName:
-		return m, exists, control.Invalid{Err: fmt.Errorf("the name has %d bytes: must have at most %d", len(name),
+		return m, exists, api.Invalid{Err: fmt.Errorf("the name has %d bytes: must have at most %d", len(name),
 			maxName)}
 	case s.store == nil:
 		return m, exists, errcode.StoreCameras.New("the store of cameras could not be opened at the start: see the log")
 	case s.file == "" || s.named != nil:
-		return m, exists, control.Invalid{Err: errNamedOnly}
+		return m, exists, api.Invalid{Err: errNamedOnly}
 	case inFile && (!exists || len(e.Settings) > 0):
-		return m, exists, control.OfFile{Err: errcode.CameraOfFile.Wrap(fmt.Errorf(
+		return m, exists, api.OfFile{Err: errcode.CameraOfFile.Wrap(fmt.Errorf(
 			"camera %s is in %s: change it there", name, s.file))}
 	case e.Revision != 0 && !exists:
-		return m, exists, control.Stale{Err: errcode.CameraChanged.Wrap(fmt.Errorf(
+		return m, exists, api.Stale{Err: errcode.CameraChanged.Wrap(fmt.Errorf(
 			"camera %s does not exist any more", name))}
 	case e.Revision != 0 && e.Revision != m.entry.Revision:
-		return m, exists, control.Stale{Err: errcode.CameraChanged.Wrap(fmt.Errorf(
+		return m, exists, api.Stale{Err: errcode.CameraChanged.Wrap(fmt.Errorf(
 			"camera %s is at revision %d, not %d (%s by %s)", name, m.entry.Revision, e.Revision, m.entry.Change,
 			m.entry.By))}
 	}
@@ -185,23 +185,23 @@ func newEntry(d config.CameraDocument, before made, exists bool, by string) (e c
 }
 
 // effect is what a plan does to a camera that runs.
-func (s *system) effect(p *plan, name string) control.Effect {
+func (s *system) effect(p *plan, name string) api.Effect {
 	old := s.find(name)
 	if old == nil {
-		return control.EffectAdded
+		return api.EffectAdded
 	}
 	for i, c := range p.p.configs {
 		if c.Name == name {
 			switch old.changed(&watched{c, p.p.cameras[i]}) {
 			case updated:
-				return control.EffectUpdated
+				return api.EffectUpdated
 			case replaced:
-				return control.EffectReopened
+				return api.EffectReopened
 			case unchanged:
 			}
 		}
 	}
-	return control.EffectNone
+	return api.EffectNone
 }
 
 // notStored is the error of a change that could not be stored. Its answer may be lost all the same, so the stored entry
@@ -209,7 +209,7 @@ func (s *system) effect(p *plan, name string) control.Effect {
 func (s *system) notStored(ctx context.Context, name string, err error) error {
 	s.readAgain(ctx, name)
 	if errors.Is(err, cameras.ErrStale) {
-		return control.Stale{Err: errcode.CameraChanged.Wrap(fmt.Errorf("camera %s: %w", name, err))}
+		return api.Stale{Err: errcode.CameraChanged.Wrap(fmt.Errorf("camera %s: %w", name, err))}
 	}
 	s.log.Error("a change of a camera could not be stored and is not in effect", "camera", name,
 		"error", errcode.StoreCameras.Default(err))

@@ -14,7 +14,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/cameras"
-	"vigil/app/control"
+	"vigil/api"
 	"vigil/config"
 	"vigil/internal/errcode"
 )
@@ -279,16 +279,16 @@ func (s *system) allMade() map[string]made {
 }
 
 // failedMade are the cameras that were made at run time and are not monitored.
-func (s *system) failedMade() []control.Camera {
-	failed := []control.Camera{}
+func (s *system) failedMade() []api.Camera {
+	failed := []api.Camera{}
 	all := s.allMade()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		m := all[name]
 		if m.err == nil {
 			continue
 		}
-		failed = append(failed, control.Camera{
-			Name: name, Configured: true, Origin: control.OriginRuntime, Revision: m.entry.Revision,
+		failed = append(failed, api.Camera{
+			Name: name, Configured: true, Origin: api.OriginRuntime, Revision: m.entry.Revision,
 			Source: m.entry.Source.String(), State: alerts.StateFailed, Detail: m.err.Error(),
 			Code: string(errcode.Of(errcode.CameraFailed.Default(m.err))), Switches: switchesOf(s.switches.get(name)),
 		})
@@ -314,7 +314,7 @@ func (m made) shownSettings() json.RawMessage {
 }
 
 // madeChanges are the latest changes of a camera itself; none if they cannot be read.
-func (s *system) madeChanges(ctx context.Context, name string) (all []control.Change) {
+func (s *system) madeChanges(ctx context.Context, name string) (all []api.Change) {
 	if s.store == nil {
 		return nil
 	}
@@ -325,7 +325,7 @@ func (s *system) madeChanges(ctx context.Context, name string) (all []control.Ch
 		s.log.Debug("the changes of a camera cannot be read", "camera", name, "error", err)
 	}
 	for _, e := range entries {
-		all = append(all, control.Change{Change: e.Change, By: e.By, At: e.At})
+		all = append(all, api.Change{Change: e.Change, By: e.By, At: e.At})
 	}
 	return all
 }

@@ -13,7 +13,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/cameras"
-	"vigil/app/control"
+	"vigil/api"
 )
 
 // forgetful stores changes, and loses its answers while it is unreachable.
@@ -46,14 +46,14 @@ func TestEditsAfterFailures(t *testing.T) {
 	r := startReloading(t, 1)
 	store := &forgetful{cameraStore: r.store}
 	r.store = store
-	put := func(name string, revision uint64, hop int) (control.Edited, error) {
-		return r.PutCamera(t.Context(), name, control.Edit{
+	put := func(name string, revision uint64, hop int) (api.Edited, error) {
+		return r.PutCamera(t.Context(), name, api.Edit{
 			Settings: fmt.Appendf(nil, `{"source":%q,"fps":0,"hop":%d,"threshold":{"lo":0.1,"theta":0.5}}`,
 				r.video, hop),
 			Revision: revision, By: "cli",
 		})
 	}
-	shown := func(name string) (found control.Camera) {
+	shown := func(name string) (found api.Camera) {
 		for _, c := range r.Status(t.Context()).Cameras {
 			if c.Name == name {
 				found = c
@@ -99,11 +99,11 @@ func TestEditsAfterFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	store.unreachable = true
-	if _, err := r.RemoveCamera(t.Context(), "a", control.Edit{By: "cli"}); !errors.Is(err, errLost) {
+	if _, err := r.RemoveCamera(t.Context(), "a", api.Edit{By: "cli"}); !errors.Is(err, errLost) {
 		t.Fatalf("removed without an answer: %v", err)
 	}
 	store.unreachable = false
-	if _, err := r.RemoveCamera(t.Context(), "a", control.Edit{By: "cli"}); err != nil {
+	if _, err := r.RemoveCamera(t.Context(), "a", api.Edit{By: "cli"}); err != nil {
 		t.Errorf("removed again: %v", err)
 	}
 	if a := shown("a"); a.Configured {

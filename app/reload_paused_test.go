@@ -6,14 +6,14 @@ import (
 	"testing"
 
 	"vigil/alerts"
-	"vigil/app/control"
+	"vigil/api"
 	"vigil/pipeline"
 )
 
 // A paused camera stays paused over changed configurations, also while none names it, and is resumed with the latest.
 func TestReloadWhilePaused(t *testing.T) {
 	r := startReloading(t, 2)
-	status := func(name string) (one control.Camera) {
+	status := func(name string) (one api.Camera) {
 		for _, c := range r.Status(t.Context()).Cameras {
 			if c.Name == name {
 				one = c

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/app/control"
+	"vigil/api"
 	"vigil/internal/errcode"
 	"vigil/internal/version"
 	"vigil/pipeline"
@@ -17,10 +17,10 @@ import (
 // storeTimeout bounds asking the server for the size of the store.
 const storeTimeout = 2 * time.Second
 
-// Status implements control.System.
-func (s *system) Status(ctx context.Context) control.Status {
+// Status implements api.System.
+func (s *system) Status(ctx context.Context) api.Status {
 	now := time.Now()
-	status := control.Status{
+	status := api.Status{
 		Version: versionText(), Started: s.started.UTC(), UptimeSeconds: math.Round(now.Sub(s.started).Seconds()),
 		Cameras: s.all(), Sinks: s.sinks.states(), Store: s.sinks.storeState(ctx),
 	}
@@ -31,9 +31,9 @@ func (s *system) Status(ctx context.Context) control.Status {
 }
 
 // configState is the state of the configuration.
-func (s *system) configState() *control.Config {
+func (s *system) configState() *api.Config {
 	r := s.Reloads()
-	c := &control.Config{File: s.file, InForce: r.InForce.UTC(), NeedRestart: r.Restart}
+	c := &api.Config{File: s.file, InForce: r.InForce.UTC(), NeedRestart: r.Restart}
 	if c.NeedRestart == nil {
 		c.NeedRestart = []string{}
 	}
@@ -58,8 +58,8 @@ func versionText() string {
 }
 
 // all returns the configured cameras in their order, and then those of which only switches are stored.
-func (s *system) all() []control.Camera {
-	all := []control.Camera{}
+func (s *system) all() []api.Camera {
+	all := []api.Camera{}
 	stats := s.engine.Stats()
 	configured := s.watched()
 	for _, c := range configured {
@@ -67,20 +67,20 @@ func (s *system) all() []control.Camera {
 	}
 	all = append(all, s.failedMade()...)
 	for _, set := range s.switches.all() {
-		if !slices.ContainsFunc(all, func(c control.Camera) bool { return c.Name == set.Camera }) {
-			all = append(all, control.Camera{Name: set.Camera, Switches: switchesOf(set)})
+		if !slices.ContainsFunc(all, func(c api.Camera) bool { return c.Name == set.Camera }) {
+			all = append(all, api.Camera{Name: set.Camera, Switches: switchesOf(set)})
 		}
 	}
 	return all
 }
 
-func (s *system) camera(c watched, stats []pipeline.Stats) control.Camera {
-	out := control.Camera{
+func (s *system) camera(c watched, stats []pipeline.Stats) api.Camera {
+	out := api.Camera{
 		Name: c.config.Name, Configured: true, Source: c.config.Source.String(),
-		Switches: switchesOf(s.switches.get(c.config.Name)), Origin: control.OriginFile,
+		Switches: switchesOf(s.switches.get(c.config.Name)), Origin: api.OriginFile,
 	}
 	if m, exists := s.getMade(c.config.Name); exists && m.err == nil {
-		out.Origin, out.Revision = control.OriginRuntime, m.entry.Revision
+		out.Origin, out.Revision = api.OriginRuntime, m.entry.Revision
 	}
 	s.monitor.mu.Lock()
 	defer s.monitor.mu.Unlock()
@@ -112,50 +112,50 @@ func (s *system) camera(c watched, stats []pipeline.Stats) control.Camera {
 	return out
 }
 
-// Camera implements control.System.
-func (s *system) Camera(ctx context.Context, name string) (control.Camera, error) {
+// Camera implements api.System.
+func (s *system) Camera(ctx context.Context, name string) (api.Camera, error) {
 	all := s.all()
-	i := slices.IndexFunc(all, func(c control.Camera) bool { return c.Name == name })
+	i := slices.IndexFunc(all, func(c api.Camera) bool { return c.Name == name })
 	if i < 0 {
-		return control.Camera{}, fmt.Errorf("camera %q: %w", name, control.ErrNoCamera)
+		return api.Camera{}, fmt.Errorf("camera %q: %w", name, api.ErrNoCamera)
 	}
-	if m, exists := s.getMade(name); exists && all[i].Origin == control.OriginRuntime {
+	if m, exists := s.getMade(name); exists && all[i].Origin == api.OriginRuntime {
 		all[i].Settings, all[i].Changes = m.shownSettings(), s.madeChanges(ctx, name)
 	}
 	for _, change := range s.switches.history(ctx, name) {
-		all[i].Changes = append(all[i].Changes, control.Change{Change: change.Change, By: change.By, At: change.At})
+		all[i].Changes = append(all[i].Changes, api.Change{Change: change.Change, By: change.By, At: change.At})
 	}
-	slices.SortStableFunc(all[i].Changes, func(a, b control.Change) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(all[i].Changes, func(a, b api.Change) int { return a.At.Compare(b.At) })
 	return all[i], nil
 }
 
-// Switch implements control.System.
-func (s *system) Switch(ctx context.Context, name string, change alerts.SwitchChange, by string) (control.Camera,
+// Switch implements api.System.
+func (s *system) Switch(ctx context.Context, name string, change alerts.SwitchChange, by string) (api.Camera,
 	error,
 ) {
 	recording := func(c watched) bool { return c.config.Name == name && !c.config.Source.Live() }
 	if change.Action == alerts.ActionPause && slices.ContainsFunc(s.watched(), recording) {
-		return control.Camera{}, control.Invalid{Err: fmt.Errorf(
+		return api.Camera{}, api.Invalid{Err: fmt.Errorf(
 			"camera %s is a recording, which would begin again: only live cameras can be paused", name)}
 	}
 	if err := s.switches.change(ctx, name, change, by); err != nil {
-		return control.Camera{}, err
+		return api.Camera{}, err
 	}
 	return s.Camera(ctx, name)
 }
 
-func switchesOf(s alerts.Switches) control.Switches {
-	return control.Switches{
+func switchesOf(s alerts.Switches) api.Switches {
+	return api.Switches{
 		Paused: s.Paused, PausedUntil: s.PausedUntil, SnoozedUntil: s.SnoozedUntil, DetectionOff: s.DetectionOff,
 	}
 }
 
 // states are those of the sinks.
-func (d *Sinks) states() []control.Sink {
+func (d *Sinks) states() []api.Sink {
 	backlog, stats := d.Backlog(), d.Stats()
-	all := []control.Sink{}
+	all := []api.Sink{}
 	add := func(name string, connected *bool, why error) {
-		one := control.Sink{Name: name, Connected: connected, Behind: backlog[name]}
+		one := api.Sink{Name: name, Connected: connected, Behind: backlog[name]}
 		if one.Behind == nil {
 			one.Behind = []string{}
 		}
@@ -185,10 +185,10 @@ func (d *Sinks) states() []control.Sink {
 }
 
 // storeState is the state of the store; it is empty while the server does not answer.
-func (d *Sinks) storeState(ctx context.Context) control.Store {
+func (d *Sinks) storeState(ctx context.Context) api.Store {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	s := control.Store{Alerts: d.Messages()}
+	s := api.Store{Alerts: d.Messages()}
 	if account, err := d.Conn().JetStream().AccountInfo(ctx); err == nil {
 		s.Bytes = account.Store
 	}

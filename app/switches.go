@@ -12,7 +12,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/switches"
-	"vigil/app/control"
+	"vigil/api"
 	"vigil/internal/errcode"
 	"vigil/pipeline"
 )
@@ -219,7 +219,7 @@ func (b *switchboard) follow(cam *pipeline.Camera) {
 // known returns an error for a camera that is neither configured nor switched.
 func (b *switchboard) known(camera string) error {
 	if alerts.ValidCamera(camera) != nil || !b.configured(camera) && !b.get(camera).Any() {
-		return fmt.Errorf("camera %q: %w", camera, control.ErrNoCamera)
+		return fmt.Errorf("camera %q: %w", camera, api.ErrNoCamera)
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ func (b *switchboard) change(ctx context.Context, camera string, c alerts.Switch
 	after, err := before.With(c, by, now)
 	switch {
 	case err != nil:
-		return control.Invalid{Err: err}
+		return api.Invalid{Err: err}
 	case sameSwitches(before.Active(now), after):
 		return nil
 	case b.store == nil:

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/app/control"
+	"vigil/api"
 	"vigil/internal/alerttest"
 	"vigil/internal/errcode"
 )
@@ -168,7 +168,7 @@ func TestStoredSwitches(t *testing.T) {
 		}
 		for _, name := range []string{"old", "barn", "", "a.b", "*"} {
 			err := b.change(t.Context(), name, alerts.SwitchChange{Action: alerts.ActionPause}, "cli")
-			if !errors.Is(err, control.ErrNoCamera) {
+			if !errors.Is(err, api.ErrNoCamera) {
 				t.Errorf("camera %q: %v", name, err)
 			}
 		}
@@ -188,7 +188,7 @@ func TestChangeIsNotStored(t *testing.T) {
 			t.Errorf("changes %q, log\n%s", got, log)
 		}
 		if err := b.change(t.Context(), "gate", alerts.SwitchChange{Action: "x"}, "mqtt"); !errors.As(err,
-			new(control.Invalid)) {
+			new(api.Invalid)) {
 			t.Errorf("an unknown action: %v", err)
 		}
 		b.store = nil

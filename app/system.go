@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/app/control"
+	"vigil/api/socket"
 	"vigil/config"
 	"vigil/internal/errcode"
 	"vigil/pipeline"
@@ -150,12 +150,12 @@ func (s *system) serve(ctx context.Context, dataDir string, h http.Handler) (sto
 		return err
 	})
 	s.sinks.onSwitch.Store(&overMQTT)
-	var server *control.Server
-	if l, err := control.Listen(ctx, dataDir); err != nil {
+	var server *socket.Server
+	if l, err := socket.Listen(ctx, dataDir); err != nil {
 		s.log.Warn("'vigil status' and 'vigil camera' do not reach this vigil", "error", err,
 			errcode.Key, errcode.ServerControl)
 	} else {
-		server = control.Serve(l, s.socketRoutes(h), s.log)
+		server = socket.Serve(l, h, s.log)
 	}
 	return func() {
 		s.sinks.onSwitch.Store(nil)
@@ -167,14 +167,6 @@ func (s *system) serve(ctx context.Context, dataDir string, h http.Handler) (sto
 		}
 		work.Wait()
 	}
-}
-
-// socketRoutes are those of the control socket.
-func (s *system) socketRoutes(h http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/v1/", control.Handler(s, "cli"))
-	mux.Handle("/", h)
-	return mux
 }
 
 // onSwitched makes a change of a camera's switches effective.

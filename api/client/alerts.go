@@ -21,7 +21,8 @@ const evidenceTimeout = 5 * time.Minute
 
 // Alerts returns the alerts that may be seen, the newest first, but at most so many; 0 is for all. more means that
 // there are others.
-func (c *Client) Alerts(ctx context.Context, q api.AlertQuery, limit int) (all []api.StoredAlert, more bool, err error) {
+func (c *Client) Alerts(ctx context.Context, q api.AlertQuery, limit int) (all []api.StoredAlert, more bool,
+	err error) {
 	query := url.Values{}
 	if q.Camera != "" {
 		query.Set("camera", q.Camera)
@@ -86,7 +87,8 @@ func (c *Client) Evidence(ctx context.Context, e api.EvidenceFile) ([]byte, erro
 		return nil, c.readError(err)
 	}
 	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != e.SHA256 {
-		return nil, errcode.StoreDamaged.Wrap(fmt.Errorf("evidence %s is damaged: its SHA-256 is %x, must be %s", e.Path,
+		return nil, errcode.StoreDamaged.Wrap(fmt.Errorf("evidence %s is damaged: its SHA-256 is %x, must be %s",
+			e.Path,
 			sum, e.SHA256))
 	}
 	return data, nil

@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"vigil/api"
-	"vigil/app/control"
 )
 
 // pageSize is how many elements are asked for at once, and maxPages how often at most.
@@ -18,16 +17,17 @@ const (
 )
 
 // Status returns the state of everything.
-func (c *Client) Status(ctx context.Context) (s control.Status, err error) {
+func (c *Client) Status(ctx context.Context) (s api.Status, err error) {
 	return s, c.ask(ctx, request{method: http.MethodGet, path: "/status"}, &s)
 }
 
 // Cameras returns the state of the cameras that may be seen, by name.
 func (c *Client) Cameras(ctx context.Context) (all api.CameraList, err error) {
-	all.Cameras = []control.Camera{}
+	all.Cameras = []api.Camera{}
 	err = pages(func(cursor string) (next string, err error) {
 		var page api.CameraList
-		err = c.ask(ctx, request{method: http.MethodGet, path: "/cameras?" + pageQuery(cursor, pageSize).Encode()}, &page)
+		err = c.ask(ctx, request{method: http.MethodGet, path: "/cameras?" + pageQuery(cursor, pageSize).Encode()},
+			&page)
 		all.Cameras = append(all.Cameras, page.Cameras...)
 		return page.Next, err
 	})
@@ -56,19 +56,19 @@ func pageQuery(cursor string, limit int) url.Values {
 }
 
 // Camera returns the state of a camera, with its latest changes.
-func (c *Client) Camera(ctx context.Context, name string) (one control.Camera, err error) {
+func (c *Client) Camera(ctx context.Context, name string) (one api.Camera, err error) {
 	return one, c.ask(ctx, request{method: http.MethodGet, path: cameraPath(name)}, &one)
 }
 
 // Switch changes a camera's switches and returns the camera.
-func (c *Client) Switch(ctx context.Context, name string, change api.SwitchRequest) (one control.Camera, err error) {
+func (c *Client) Switch(ctx context.Context, name string, change api.SwitchRequest) (one api.Camera, err error) {
 	return one, c.ask(ctx, request{
 		method: http.MethodPost, path: cameraPath(name) + "/switches", body: change,
 	}, &one)
 }
 
 // AddCamera adds a camera; with check it only says what would happen.
-func (c *Client) AddCamera(ctx context.Context, settings json.RawMessage, check bool) (done control.Edited, err error) {
+func (c *Client) AddCamera(ctx context.Context, settings json.RawMessage, check bool) (done api.Edited, err error) {
 	return done, c.ask(ctx, request{
 		method: http.MethodPost, path: "/cameras" + checkQuery(check), body: settings,
 	}, &done)
@@ -76,7 +76,7 @@ func (c *Client) AddCamera(ctx context.Context, settings json.RawMessage, check 
 
 // ChangeCamera replaces the settings of a camera at a revision.
 func (c *Client) ChangeCamera(ctx context.Context, name string, settings json.RawMessage, revision uint64, check bool) (
-	done control.Edited, err error,
+	done api.Edited, err error,
 ) {
 	return done, c.ask(ctx, request{
 		method: http.MethodPut, path: cameraPath(name) + checkQuery(check), body: settings,
@@ -85,7 +85,7 @@ func (c *Client) ChangeCamera(ctx context.Context, name string, settings json.Ra
 }
 
 // RemoveCamera removes a camera at any revision.
-func (c *Client) RemoveCamera(ctx context.Context, name string, check bool) (done control.Edited, err error) {
+func (c *Client) RemoveCamera(ctx context.Context, name string, check bool) (done api.Edited, err error) {
 	return done, c.ask(ctx, request{
 		method: http.MethodDelete, path: cameraPath(name) + checkQuery(check), match: "*",
 	}, &done)

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,7 +21,6 @@ import (
 
 	"vigil/api"
 	"vigil/api/problem"
-	"vigil/app/control"
 	"vigil/internal/certtest"
 	"vigil/internal/errcode"
 )
@@ -51,9 +52,9 @@ func refuse(status int, code errcode.Code, detail string, fields ...problem.Fiel
 // Each answer other than a success is the error that the commands decide by.
 func TestRefusals(t *testing.T) {
 	var (
-		invalid control.Invalid
-		stale   control.Stale
-		ofFile  control.OfFile
+		invalid api.Invalid
+		stale   api.Stale
+		ofFile  api.OfFile
 	)
 	plain := func(status int, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -70,18 +71,24 @@ func TestRefusals(t *testing.T) {
 		says   string
 	}{
 		"fields": {
-			refuse(422, errcode.RequestInvalid, "it is not valid", problem.Field{At: "body.for", Detail: "is too long"}),
+			refuse(422, errcode.RequestInvalid, "it is not valid",
+				problem.Field{At: "body.for", Detail: "is too long"}),
 			"", errcode.RequestInvalid, &invalid, "it is not valid\n  body.for: is too long",
 		},
-		"no camera":  {refuse(404, errcode.CameraUnknown, "no such camera"), "", errcode.CameraUnknown, &invalid, "no such"},
-		"no alert":   {refuse(404, errcode.StoreNoAlert, "no such alert"), "", errcode.StoreNoAlert, nil, "no such alert"},
-		"of file":    {refuse(409, errcode.CameraOfFile, "is in the file"), "", errcode.CameraOfFile, &ofFile, "in the file"},
-		"exists":     {refuse(409, errcode.CameraChanged, "exists"), "", errcode.CameraChanged, &stale, "exists"},
-		"changed":    {refuse(412, errcode.CameraChanged, "changed"), "", errcode.CameraChanged, &stale, "changed"},
-		"disk full":  {refuse(503, errcode.StoreDiskFull, "no space"), "", errcode.StoreDiskFull, nil, "no space"},
-		"denied":     {refuse(403, errcode.AccessDenied, "may not"), secret, errcode.AccessDenied, nil, "may not"},
-		"no login":   {refuse(401, errcode.AccessLogin, "needs a login"), "", errcode.AccessLogin, nil, "--token-file FILE"},
-		"wrong":      {refuse(401, errcode.AccessWrongLogin, "wrong"), secret, errcode.AccessWrongLogin, nil, "revoked"},
+		"no camera": {refuse(404, errcode.CameraUnknown, "no such camera"), "", errcode.CameraUnknown, &invalid,
+			"no such"},
+		"no alert": {refuse(404, errcode.StoreNoAlert, "no such alert"), "", errcode.StoreNoAlert, nil,
+			"no such alert"},
+		"of file": {refuse(409, errcode.CameraOfFile, "is in the file"), "", errcode.CameraOfFile, &ofFile,
+			"in the file"},
+		"exists":    {refuse(409, errcode.CameraChanged, "exists"), "", errcode.CameraChanged, &stale, "exists"},
+		"changed":   {refuse(412, errcode.CameraChanged, "changed"), "", errcode.CameraChanged, &stale, "changed"},
+		"disk full": {refuse(503, errcode.StoreDiskFull, "no space"), "", errcode.StoreDiskFull, nil, "no space"},
+		"denied":    {refuse(403, errcode.AccessDenied, "may not"), secret, errcode.AccessDenied, nil, "may not"},
+		"no login": {refuse(401, errcode.AccessLogin, "needs a login"), "", errcode.AccessLogin, nil,
+			"--token-file FILE"},
+		"wrong": {refuse(401, errcode.AccessWrongLogin, "wrong"), secret, errcode.AccessWrongLogin, nil,
+			"revoked"},
 		"new code":   {refuse(503, "later.code", "something new"), "", "", nil, "something new"},
 		"a page":     {plain(200, "<html>"), "", errcode.ServerNotVigil, nil, "answers 200 OK"},
 		"not found":  {plain(404, "404 page not found"), "", errcode.ServerNotVigil, nil, "of this version"},
@@ -182,7 +189,7 @@ func TestCertificates(t *testing.T) {
 				w.Header().Set("Content-Type", "application/json")
 				fmt.Fprint(w, `{"version":"1"}`)
 			}))
-			s.Config.ErrorLog = nil
+			s.Config.ErrorLog = log.New(io.Discard, "", 0)
 			s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
 			s.StartTLS()
 			defer s.Close()
@@ -204,7 +211,9 @@ func TestCertificates(t *testing.T) {
 		errcode.ServerNotVigil || !strings.Contains(err.Error(), "without TLS") {
 		t.Errorf("https to http: %v", err)
 	}
-	tlsServer := httptest.NewTLSServer(http.NotFoundHandler())
+	tlsServer := httptest.NewUnstartedServer(http.NotFoundHandler())
+	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)
+	tlsServer.StartTLS()
 	defer tlsServer.Close()
 	if err := ask(t, Options{Server: strings.Replace(tlsServer.URL, "https", "http", 1)}); errcode.Of(err) !=
 		errcode.ServerNotVigil || !strings.Contains(err.Error(), "give https://") {
@@ -281,7 +290,7 @@ func TestPages(t *testing.T) {
 		limit, _ := strconv.Atoi(q.Get("limit"))
 		list := api.CameraList{}
 		for i := from; i < min(from+limit, total); i++ {
-			list.Cameras = append(list.Cameras, control.Camera{Name: strconv.Itoa(i)})
+			list.Cameras = append(list.Cameras, api.Camera{Name: strconv.Itoa(i)})
 		}
 		if from+limit < total {
 			list.Next = strconv.Itoa(from + limit)

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"vigil/app/control"
+	"vigil/api/socket"
 	"vigil/internal/errcode"
 )
 
@@ -19,7 +19,7 @@ const socketTimeout = 2 * time.Second
 
 // newLocal returns a client of the vigil that runs on a data directory.
 func newLocal(dataDir string) (*Client, error) {
-	path, err := control.SocketPath(dataDir)
+	path, err := socket.Path(dataDir)
 	if err != nil {
 		return nil, err
 	}

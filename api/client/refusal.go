@@ -8,8 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"vigil/api"
 	"vigil/api/problem"
-	"vigil/app/control"
 	"vigil/internal/errcode"
 )
 
@@ -32,18 +32,18 @@ func (c *Client) refusal(res *http.Response, text []byte) error {
 	}
 	switch res.StatusCode {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
-		return control.Invalid{Err: err}
+		return api.Invalid{Err: err}
 	case http.StatusNotFound:
 		if code == errcode.CameraUnknown {
-			return control.Invalid{Err: err}
+			return api.Invalid{Err: err}
 		}
 	case http.StatusConflict:
 		if code == errcode.CameraOfFile {
-			return control.OfFile{Err: err}
+			return api.OfFile{Err: err}
 		}
-		return control.Stale{Err: err}
+		return api.Stale{Err: err}
 	case http.StatusPreconditionFailed, http.StatusPreconditionRequired:
-		return control.Stale{Err: err}
+		return api.Stale{Err: err}
 	}
 	return err
 }
@@ -63,8 +63,9 @@ func (c *Client) notVigil(res *http.Response, text []byte) error {
 	switch location, err := url.Parse(res.Header.Get("Location")); {
 	case res.StatusCode >= http.StatusMultipleChoices && res.StatusCode < http.StatusBadRequest && err == nil &&
 		location.Host != "":
-		return errcode.ServerNotVigil.Wrap(fmt.Errorf("%s refers to %s://%s, which is not followed: give --server with "+
-			"that address if it is right", c.where, location.Scheme, location.Host))
+		return errcode.ServerNotVigil.Wrap(
+			fmt.Errorf("%s refers to %s://%s, which is not followed: give --server with "+
+				"that address if it is right", c.where, location.Scheme, location.Host))
 	case res.StatusCode == http.StatusBadRequest && strings.Contains(string(text), "HTTP request to an HTTPS server"):
 		return errcode.ServerNotVigil.Wrap(fmt.Errorf("%s answers only with TLS: give https://", c.where))
 	}

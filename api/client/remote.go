@@ -64,8 +64,9 @@ func newRemote(o Options) (*Client, error) {
 		return nil, usage("--ca is for https://, and --server is %s", c.base)
 	case !o.InsecureHTTP:
 		if !isLoopback(u.Hostname()) {
-			return nil, usage("--server %s: http is readable in the network, also tokens and passwords of cameras; give "+
-				"https://, or --insecure-http if something else protects the connection", c.base)
+			return nil, usage(
+				"--server %s: http is readable in the network, also tokens and passwords of cameras; give "+
+					"https://, or --insecure-http if something else protects the connection", c.base)
 		}
 		t.Proxy, d.Control = nil, onlyLoopback
 	}
@@ -81,7 +82,8 @@ func parseServer(text string) (*url.URL, error) {
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		return nil, usage("--server: must be a URL such as https://vigil.example:8443 or http://127.0.0.1:8080")
 	case u.User != nil:
-		return nil, usage("--server: has a name or a password in it: give a token instead, in $VIGIL_TOKEN or by --token-file")
+		return nil, usage(
+			"--server: has a name or a password in it: give a token instead, in $VIGIL_TOKEN or by --token-file")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		return nil, usage("--server: must end after the host and the port, as %s://%s", u.Scheme, u.Host)
 	}
@@ -93,7 +95,8 @@ func checkToken(token string) (string, error) {
 	token = strings.TrimSpace(token)
 	visible := func(r rune) bool { return r > ' ' && r < 0x7f }
 	if len(token) > maxToken || strings.ContainsFunc(token, func(r rune) bool { return !visible(r) }) {
-		return "", usage("the token has spaces, control characters or too many of them: give what 'vigil token add' printed")
+		return "", usage(
+			"the token has spaces, control characters or too many of them: give what 'vigil token add' printed")
 	}
 	return token, nil
 }
@@ -143,11 +146,13 @@ func remoteError(server, ca string, err error) error {
 		return errcode.ServerCertificate.Wrap(fmt.Errorf("the certificate of %s is not signed by one of %s: %w", server,
 			ca, unknown))
 	case isUnknown:
-		return errcode.ServerCertificate.Wrap(fmt.Errorf("the certificate of %s is not trusted: give --ca FILE with the "+
-			"certificate of the authority that signed it, or with that certificate if nobody else did: %w", server, unknown))
+		return errcode.ServerCertificate.Wrap(
+			fmt.Errorf("the certificate of %s is not trusted: give --ca FILE with the "+
+				"certificate of the authority that signed it, or with that certificate if nobody else did: %w",
+				server, unknown))
 	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return errcode.ServerCertificate.Wrap(fmt.Errorf("the certificate of %s: %w", server, err))
-	case errors.As(err, new(tls.RecordHeaderError)):
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, new(tls.RecordHeaderError)):
 		return errcode.ServerNotVigil.Wrap(fmt.Errorf("%s answers without TLS: is it http:// there?", server))
 	case errors.Is(err, context.Canceled):
 		return err

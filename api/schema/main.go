@@ -17,7 +17,7 @@ import (
 const file = "../openapi.json"
 
 // sources are the folders of the packages whose types are in the document.
-var sources = []string{"..", "../../app/control", "../../alerts", "../../geometry", "../../internal/errcode"}
+var sources = []string{"..", "../../alerts", "../../geometry", "../../internal/errcode"}
 
 func main() {
 	doc, err := document()

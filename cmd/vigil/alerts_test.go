@@ -127,7 +127,8 @@ func TestAlertsRefusesAWrongCommandLine(t *testing.T) {
 		args []string
 		want string
 	}{
-		"scheme":   {[]string{"--server", "http://x"}, "scheme http"},
+		"scheme":   {[]string{"--server", "ftp://x"}, "scheme ftp"},
+		"API":      {[]string{"--server", "http://x"}, "following is only possible from a NATS server"},
 		"port":     {[]string{"--server", "nats://u:s3cret@x:99999"}, "99999"},
 		"camera":   {[]string{"--camera", "A.B"}, "a-b"},
 		"since":    {[]string{"--since", "-1h"}, "positive"},

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"vigil/app/control"
+	"vigil/api"
 	"vigil/internal/cameratest"
 )
 
@@ -32,7 +32,7 @@ func TestAnswersBesideCameras(t *testing.T) {
 	}
 	keepText(t, v.file, text)
 	v.start()
-	v.until("a score", func(c control.Camera) bool { return c.ClipsScored > 0 })
+	v.until("a score", func(c api.Camera) bool { return c.ClipsScored > 0 })
 	at := listens.FindStringSubmatch(v.log.String())
 	var took []time.Duration
 	for range 50 {

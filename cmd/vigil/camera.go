@@ -11,7 +11,6 @@ import (
 	"vigil/api"
 	"vigil/api/client"
 	"vigil/app"
-	"vigil/app/control"
 )
 
 func cameraCommand() *cobra.Command {
@@ -32,7 +31,7 @@ func cameraCommand() *cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				return f.show(cmd, func(c *client.Client) (printer, error) {
 					all, err := c.Cameras(cmd.Context())
-					return control.Cameras{Cameras: all.Cameras}, err
+					return camerasView{all.Cameras}, err
 				})
 			},
 		},
@@ -43,7 +42,10 @@ func cameraCommand() *cobra.Command {
 
 			ValidArgsFunction: completeCamera(f.client),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				return f.show(cmd, func(c *client.Client) (printer, error) { return c.Camera(cmd.Context(), args[0]) })
+				return f.show(cmd, func(c *client.Client) (printer, error) {
+					one, err := c.Camera(cmd.Context(), args[0])
+					return cameraView(one), err
+				})
 			},
 		},
 		cameraPauseCommand(&f),
@@ -67,9 +69,9 @@ func (f controlFlags) change(cmd *cobra.Command, name string, change api.SwitchR
 	return f.show(cmd, func(c *client.Client) (printer, error) {
 		camera, err := c.Switch(cmd.Context(), name, change)
 		if f.json {
-			return camera, err
+			return cameraView(camera), err
 		}
-		return control.Changed(camera), err
+		return changedView(camera), err
 	})
 }
 
@@ -87,13 +89,13 @@ func (e endFlags) set(to *api.SwitchRequest) error {
 		return app.Usage(errors.New("give either --for or --until, not both"))
 	}
 	if e.length != "" {
-		if _, err := control.ParseFor(e.length); err != nil {
+		if _, err := api.ParseFor(e.length); err != nil {
 			return app.Usage(fmt.Errorf("--%w", err))
 		}
 		to.For = e.length
 	}
 	if e.until != "" {
-		at, err := control.ParseUntil(e.until, time.Now())
+		at, err := parseUntil(e.until, time.Now())
 		if err != nil {
 			return app.Usage(fmt.Errorf("--%w", err))
 		}
@@ -172,4 +174,22 @@ func cameraDetectionCommand(f *controlFlags) *cobra.Command {
 			return f.change(cmd, args[0], change)
 		},
 	}
+}
+
+// parseUntil reads a time of day, which is the next one, or a day and a time, all local, or a time in RFC 3339.
+func parseUntil(text string, now time.Time) (time.Time, error) {
+	if clock, err := time.ParseInLocation("15:04", text, now.Location()); err == nil {
+		at := time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), 0, 0, now.Location())
+		if !at.After(now) {
+			at = time.Date(now.Year(), now.Month(), now.Day()+1, clock.Hour(), clock.Minute(), 0, 0, now.Location())
+		}
+		return at, nil
+	}
+	for _, form := range []string{"2006-01-02T15:04", "2006-01-02 15:04", time.RFC3339} {
+		if at, err := time.ParseInLocation(form, text, now.Location()); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("until is %q: must be a time such as 18:00, 2026-11-30T18:00 or "+
+		"2026-11-30T18:00:00Z", text)
 }

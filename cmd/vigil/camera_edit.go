@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"vigil/api"
 	"vigil/api/client"
 	"vigil/app"
-	"vigil/app/control"
 )
 
 // maxAddress bounds an address on standard input.
@@ -37,7 +37,8 @@ func cameraAddCommand(f *controlFlags) *cobra.Command {
 			}
 			settings["name"] = args[0]
 			return f.send(cmd, settings, func(c *client.Client, text []byte) (printer, error) {
-				return c.AddCamera(cmd.Context(), text, check)
+				done, err := c.AddCamera(cmd.Context(), text, check)
+				return editedView(done), err
 			})
 		},
 	}
@@ -61,15 +62,15 @@ func cameraSetCommand(f *controlFlags) *cobra.Command {
 
 		ValidArgsFunction: completeCamera(f.client),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := f.client()
+			vigil, err := f.client()
 			if err != nil {
 				return err
 			}
-			now, err := client.Camera(cmd.Context(), args[0])
+			now, err := vigil.Camera(cmd.Context(), args[0])
 			if err != nil {
 				return interrupted(cmd.Context(), requestError(err))
 			}
-			if now.Origin != control.OriginRuntime {
+			if now.Origin != api.OriginRuntime {
 				return app.Usage(fmt.Errorf("camera %s is one of the configuration file: change it there", args[0]))
 			}
 			settings := map[string]any{}
@@ -82,7 +83,8 @@ func cameraSetCommand(f *controlFlags) *cobra.Command {
 				return app.Usage(err)
 			}
 			return f.send(cmd, settings, func(c *client.Client, text []byte) (printer, error) {
-				return c.ChangeCamera(cmd.Context(), args[0], text, now.Revision, check)
+				done, err := c.ChangeCamera(cmd.Context(), args[0], text, now.Revision, check)
+				return editedView(done), err
 			})
 		},
 	}
@@ -100,7 +102,8 @@ func cameraRemoveCommand(f *controlFlags) *cobra.Command {
 		ValidArgsFunction: completeCamera(f.client),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.show(cmd, func(c *client.Client) (printer, error) {
-				return c.RemoveCamera(cmd.Context(), args[0], check)
+				done, err := c.RemoveCamera(cmd.Context(), args[0], check)
+				return editedView(done), err
 			})
 		},
 	}

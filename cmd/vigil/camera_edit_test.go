@@ -16,7 +16,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/cameras"
-	"vigil/app/control"
+	"vigil/api"
 	"vigil/internal/alerttest"
 	"vigil/internal/cameratest"
 	"vigil/internal/rtsptest"
@@ -43,20 +43,20 @@ func TestCamerasAtRunTime(t *testing.T) {
 		}
 	}
 	write("")
-	all := func() map[string]control.Camera {
-		var s control.Status
+	all := func() map[string]api.Camera {
+		var s api.Status
 		code, out, errs := runVigil(t, "status", "--json", "-c", v.file)
 		v.printed.WriteString(out + errs)
 		if code != exitDone || json.Unmarshal([]byte(out), &s) != nil {
 			return nil
 		}
-		found := map[string]control.Camera{}
+		found := map[string]api.Camera{}
 		for _, c := range s.Cameras {
 			found[c.Name+" "+string(c.Origin)] = c
 		}
 		return found
 	}
-	until := func(what string, holds func(map[string]control.Camera) bool) {
+	until := func(what string, holds func(map[string]api.Camera) bool) {
 		t.Helper()
 		alerttest.Eventually(alerttest.Within(t), t, what, func() bool { return holds(all()) })
 	}
@@ -69,7 +69,7 @@ func TestCamerasAtRunTime(t *testing.T) {
 		}
 	}
 	v.start()
-	until("frames of the file's camera", func(m map[string]control.Camera) bool { return m["gate file"].Frames > 0 })
+	until("frames of the file's camera", func(m map[string]api.Camera) bool { return m["gate file"].Frames > 0 })
 
 	refused("camera yard: hopp: unknown key; did you mean hop?", "camera", "add", "yard", "--source", "device:0",
 		"--set", "hopp=3")
@@ -100,7 +100,7 @@ func TestCamerasAtRunTime(t *testing.T) {
 	if out := add(); !strings.Contains(out, "yard: added (revision ") {
 		t.Errorf("printed %s", out)
 	}
-	plays := func(m map[string]control.Camera) bool {
+	plays := func(m map[string]api.Camera) bool {
 		c := m["yard runtime"]
 		return c.Frames > 3 && c.State == alerts.StateLive && c.Revision > 0
 	}
@@ -147,7 +147,7 @@ func TestCamerasAtRunTime(t *testing.T) {
 	until("the camera made at run time goes on", plays)
 	v.kill()
 	v.start()
-	until("the camera of the file is watched, the other one is failed", func(m map[string]control.Camera) bool {
+	until("the camera of the file is watched, the other one is failed", func(m map[string]api.Camera) bool {
 		failed := m["yard runtime"]
 		return m["yard file"].Frames > 0 && failed.State == alerts.StateFailed && failed.Code == "camera.twice" &&
 			failed.Frames == 0
@@ -156,12 +156,12 @@ func TestCamerasAtRunTime(t *testing.T) {
 		t.Errorf("%d alarms", n)
 	}
 	v.do("camera", "remove", "yard")
-	until("the other one is gone", func(m map[string]control.Camera) bool {
+	until("the other one is gone", func(m map[string]api.Camera) bool {
 		_, there := m["yard runtime"]
 		return !there && m["yard file"].State != ""
 	})
 	write("")
-	until("only one camera", func(m map[string]control.Camera) bool { return len(m) == 1 })
+	until("only one camera", func(m map[string]api.Camera) bool { return len(m) == 1 })
 	v.do("camera", "list")
 	if err := v.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

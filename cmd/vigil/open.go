@@ -4,7 +4,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/api/client"
-	"vigil/app/control"
 )
 
 func openCommand() *cobra.Command {
@@ -13,7 +12,8 @@ func openCommand() *cobra.Command {
 		Use:   "open",
 		Short: "Print an address that logs a browser in, once",
 		Long: "Prints an address of the vigil that runs on this machine. It may be used once, within ten minutes, " +
-			"and gives the\nrights to change things, so do not pass it on. It is asked for over the socket in data_dir, " +
+			"and gives the\nrights to change things, so do not pass it on. It is asked for over the socket in " +
+			"data_dir, " +
 			"which only the user that\nvigil runs as may open.",
 		Example: "  vigil open\n  xdg-open \"$(vigil open -c vigil.yaml)\"",
 		Args:    cobra.NoArgs,
@@ -24,7 +24,7 @@ func openCommand() *cobra.Command {
 			}
 			return showAnswer(cmd, c, f.json, func(c *client.Client) (printer, error) {
 				o, err := c.OpenAddress(cmd.Context())
-				return control.Opened(o), err
+				return openedView(o), err
 			})
 		},
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"vigil/api"
 	"vigil/api/client"
 	"vigil/app"
-	"vigil/app/control"
 )
 
 // maxTokenFile bounds a file with a token.
@@ -38,7 +38,7 @@ func (f *dirFlags) add(c *cobra.Command) {
 }
 
 // client returns a client of the vigil that runs on the data directory.
-func (f dirFlags) client() (*client.Client, error) {
+func (f *dirFlags) client() (*client.Client, error) {
 	dir, err := app.ControlDir(f.config, f.dataDir)
 	if err != nil {
 		return nil, err
@@ -60,8 +60,9 @@ func (f *remoteFlags) add(p *pflag.FlagSet) {
 }
 
 // errRemoteFlags is the error of remoteFlags without a server.
-var errRemoteFlags = app.Usage(errors.New("--token-file, --ca and --insecure-http are for --server with a URL: give it " +
-	"too"))
+var errRemoteFlags = app.Usage(
+	errors.New("--token-file, --ca and --insecure-http are for --server with a URL: give it " +
+		"too"))
 
 // given reports whether a flag is.
 func (f remoteFlags) given() bool { return f != remoteFlags{} }
@@ -103,7 +104,7 @@ func (f *controlFlags) add(c *cobra.Command) {
 }
 
 // client returns a client of the chosen vigil.
-func (f controlFlags) client() (*client.Client, error) {
+func (f *controlFlags) client() (*client.Client, error) {
 	here := f.config != "" || f.dataDir != ""
 	server := f.server
 	switch {
@@ -148,8 +149,8 @@ func showAnswer(cmd *cobra.Command, c *client.Client, asJSON bool,
 
 // requestError makes an error of the request one of usage.
 func requestError(err error) error {
-	if errors.As(err, new(control.Invalid)) || errors.As(err, new(control.OfFile)) ||
-		errors.As(err, new(control.Stale)) || errors.As(err, new(client.UsageError)) {
+	if errors.As(err, new(api.Invalid)) || errors.As(err, new(api.OfFile)) ||
+		errors.As(err, new(api.Stale)) || errors.As(err, new(client.UsageError)) {
 		return app.Usage(err)
 	}
 	return err

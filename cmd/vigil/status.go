@@ -17,7 +17,10 @@ func statusCommand() *cobra.Command {
 			"https://vigil.example:8443 --token-file token.txt",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.show(cmd, func(c *client.Client) (printer, error) { return c.Status(cmd.Context()) })
+			return f.show(cmd, func(c *client.Client) (printer, error) {
+				s, err := c.Status(cmd.Context())
+				return statusView(s), err
+			})
 		},
 	}
 	f.add(c)
@@ -26,5 +29,6 @@ func statusCommand() *cobra.Command {
 
 // askedHelp is the help text of every command that asks a vigil over its API.
 const askedHelp = "It asks over the socket in data_dir, which only the user that vigil runs as may open. With " +
-	"--server or\n$VIGIL_SERVER it asks a vigil elsewhere, at its http.listen, with a token of 'vigil token add' there: " +
+	"--server or\n$VIGIL_SERVER it asks a vigil elsewhere, at its http.listen, with a token of 'vigil token add' " +
+	"there: " +
 	"from\n--token-file or $VIGIL_TOKEN, and never on the command line, where every user of the machine can read it."

@@ -18,7 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"vigil/alerts"
-	"vigil/app/control"
+	"vigil/api"
 	"vigil/internal/alerttest"
 	"vigil/internal/cameratest"
 	"vigil/internal/natstest"
@@ -55,7 +55,7 @@ func (v *switchedVigil) do(args ...string) string {
 }
 
 // camera is the camera's state as the commands print it.
-func (v *switchedVigil) camera() (c control.Camera) {
+func (v *switchedVigil) camera() (c api.Camera) {
 	v.t.Helper()
 	if err := json.Unmarshal([]byte(v.do("camera", "show", "yard", "--json")), &c); err != nil {
 		v.t.Fatal(err)
@@ -64,20 +64,20 @@ func (v *switchedVigil) camera() (c control.Camera) {
 }
 
 // until waits until vigil status says something of the camera.
-func (v *switchedVigil) until(what string, holds func(control.Camera) bool) control.Camera {
+func (v *switchedVigil) until(what string, holds func(api.Camera) bool) api.Camera {
 	v.t.Helper()
 	var last string
 	for began := time.Now(); time.Since(began) < alerttest.LongWait; time.Sleep(100 * time.Millisecond) {
 		code, out, errs := runVigil(v.t, "status", "--json", "-c", v.file)
 		v.printed.WriteString(out + errs)
 		last = out + errs
-		var s control.Status
+		var s api.Status
 		if code == exitDone && json.Unmarshal([]byte(out), &s) == nil && holds(s.Cameras[0]) {
 			return s.Cameras[0]
 		}
 	}
 	v.t.Fatalf("not in time: %s; status is\n%s\n%s", what, last, v.log.String())
-	return control.Camera{}
+	return api.Camera{}
 }
 
 func (v *switchedVigil) kill() {
@@ -146,11 +146,11 @@ cameras:
 	retained, publish := mqttClient(t, mosquitto.Port)
 
 	v.start()
-	alive := func(c control.Camera) bool {
+	alive := func(c api.Camera) bool {
 		return c.State == alerts.StateLive && c.Events > 0 && c.ClipsScored > 0
 	}
 	v.until("an event", alive)
-	seen := v.until("frames a second", func(c control.Camera) bool { return c.FramesPerSecond > 1 })
+	seen := v.until("frames a second", func(c api.Camera) bool { return c.FramesPerSecond > 1 })
 	if seen.Regularity == nil || seen.Threshold == nil || *seen.Threshold != 0.00001 || seen.Since == nil {
 		t.Errorf("the live camera is %+v", seen)
 	}
@@ -160,7 +160,7 @@ cameras:
 		t.Errorf("printed %s", out)
 	}
 	ended(alerts.EndPaused)
-	paused := func(c control.Camera) bool { return c.State == alerts.StatePaused && c.Switches.Paused }
+	paused := func(c api.Camera) bool { return c.State == alerts.StatePaused && c.Switches.Paused }
 	before := v.until("paused", paused)
 	retained("vigil/yard/enabled", "OFF")
 	retained("vigil/yard/availability", "offline")
@@ -187,16 +187,16 @@ cameras:
 
 	v.do("camera", "snooze", "yard", "--for", "30m")
 	ended(alerts.EndSnoozed)
-	snoozed := v.until("snoozed", func(c control.Camera) bool { return c.State == alerts.StateSnoozed })
+	snoozed := v.until("snoozed", func(c api.Camera) bool { return c.State == alerts.StateSnoozed })
 	retained("vigil/yard/snooze", "30")
-	v.until("scored while snoozed", func(c control.Camera) bool {
+	v.until("scored while snoozed", func(c api.Camera) bool {
 		return c.ClipsScored > snoozed.ClipsScored+3 && c.Events == snoozed.Events
 	})
 	v.do("camera", "snooze", "yard", "off")
-	v.until("another event", func(c control.Camera) bool { return c.Events > snoozed.Events })
+	v.until("another event", func(c api.Camera) bool { return c.Events > snoozed.Events })
 	v.do("camera", "detection", "yard", "off")
 	ended(alerts.EndDetectionOff)
-	v.until("detection off", func(c control.Camera) bool { return c.State == alerts.StateDetectionOff })
+	v.until("detection off", func(c api.Camera) bool { return c.State == alerts.StateDetectionOff })
 	publish("vigil/yard/snooze/set", "15")
 	retained("vigil/yard/snooze", "15")
 

@@ -74,10 +74,10 @@ var borders = []border{
 	{"bench", "model/... internal/...", nil, true},
 	{"api/problem", "internal/...", []string{nats, cobra}, true},
 	{"api/access", "api/problem internal/...", []string{nats, cobra}, true},
-	{"app/control", "api/access api/problem alerts geometry internal/...", []string{nats, cobra}, true},
-	{"api/...", "api/... app/control alerts geometry internal/...", []string{nats, cobra}, true},
+	{"api/socket", "api/access api/problem internal/...", []string{nats, cobra}, true},
+	{"api/...", "api/... alerts geometry internal/...", []string{nats, cobra}, true},
 	{
-		"app", "api/... app/control config pipeline/... capture/... preprocess weights model model/kernel alerts/... " +
+		"app", "api/... config pipeline/... capture/... preprocess weights model model/kernel alerts/... " +
 			"video " +
 			"geometry internal/...",
 		[]string{cobra, gorgonia},

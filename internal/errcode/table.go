@@ -570,15 +570,16 @@ var table = []Entry{
 	},
 	{
 		Code: ServerNotVigil, Title: "What answers is not a vigil of this version",
-		Cause:  "The address is that of another program or of a page in front of it, or vigil there has another version.",
+		Cause: "The address is that of another program or of a page in front of it, or vigil there has another " +
+			"version.",
 		Remedy: "Compare --server with the line 'HTTP listens' of the log there, and the versions ('vigil version').",
 	},
 	{
 		Code: ServerCertificate, Title: "The certificate of --server is not trusted",
 		Cause: "It is signed by an authority that this machine does not know, or by nobody, is for another name, or " +
 			"has expired.",
-		Remedy: "Give --ca with the authority's certificate, or with the server's own if nobody signed it; use a name " +
-			"that it is for; or renew it (http.tls there).",
+		Remedy: "Give --ca with the authority's certificate, or with the server's own if nobody signed it; use a " +
+			"name that it is for; or renew it (http.tls there).",
 	},
 	{
 		Code: AccessLogin, Title: "This needs a login",

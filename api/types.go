@@ -1,46 +1,13 @@
-// Package control is the interface by which other programs ask a running vigil how it is and set its switches: HTTP
-// with JSON, over a Unix socket in the data directory.
-//
-// A System goes in; Handler answers requests from it, Listen makes the socket, and Client is the other end. The
-// invariants: only the user that vigil runs as reaches the socket; a request that is not valid changes nothing; and no
-// answer has a password in it, since sources are redacted and configurations are not part of it.
-package control
+package api
 
 import (
-	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"vigil/alerts"
 	"vigil/internal/errcode"
 )
-
-// System is what Handler serves.
-type System interface {
-	// Status returns the state of everything.
-	Status(ctx context.Context) Status
-	// Camera returns a camera with its latest changes; ErrNoCamera if neither the configuration nor a switch names it.
-	Camera(ctx context.Context, name string) (Camera, error)
-	// Switch changes a camera's switches for by, and returns the camera. Its errors are ErrNoCamera, an Invalid, or
-	// say why the change could not be stored; then nothing has changed.
-	Switch(ctx context.Context, name string, change alerts.SwitchChange, by string) (Camera, error)
-	Editor
-}
-
-// Opened is an address at which a browser is logged in once, with the rights to change things.
-type Opened struct {
-	URL   string    `json:"url"`
-	Until time.Time `json:"until"`
-}
-
-// Editor changes the cameras that are made at run time. Those of the configuration file are changed in the file.
-type Editor interface {
-	// PutCamera adds a camera, or changes the one of that name. Its errors are an Invalid, Stale or OfFile, or say why
-	// the change could not be stored; then nothing has changed.
-	PutCamera(ctx context.Context, name string, e Edit) (Edited, error)
-	// RemoveCamera removes a camera. Its errors are also ErrNoCamera.
-	RemoveCamera(ctx context.Context, name string, e Edit) (Edited, error)
-}
 
 // Edit is a change of a camera that is made at run time.
 type Edit struct {
@@ -207,21 +174,34 @@ type Store struct {
 	Alerts uint64 `json:"alerts"` // messages that are stored
 }
 
-// Cameras is a list of cameras.
-type Cameras struct {
-	Cameras []Camera `json:"cameras"`
+// String describes the origin in a word or two.
+func (o Origin) String() string {
+	switch o {
+	case OriginFile:
+		return "file"
+	case OriginRuntime:
+		return "run time"
+	}
+	return "-"
 }
 
-// ChangeRequest asks for a change of switches. Until and For are for pause and snooze: one of them, or none for a pause
-// without an end.
-type ChangeRequest struct {
-	Action alerts.SwitchAction `json:"action"`
-	Until  *time.Time          `json:"until,omitempty"`
-	For    string              `json:"for,omitempty"` // as 90s, 30m or 2h
-}
-
-// Failure is the answer to a request that failed.
-type Failure struct {
-	Error string `json:"error"`
-	Code  string `json:"code,omitempty"` // in the catalogue of errors
+// String describes the switches in a few words; "-" if none is set.
+func (s Switches) String() string {
+	var all []string
+	switch {
+	case s.PausedUntil != nil:
+		all = append(all, "paused until "+s.PausedUntil.Local().Format(time.DateTime))
+	case s.Paused:
+		all = append(all, "paused")
+	}
+	if s.SnoozedUntil != nil {
+		all = append(all, "snoozed until "+s.SnoozedUntil.Local().Format(time.DateTime))
+	}
+	if s.DetectionOff {
+		all = append(all, "detection off")
+	}
+	if len(all) == 0 {
+		return "-"
+	}
+	return strings.Join(all, ", ")
 }

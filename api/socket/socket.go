@@ -1,4 +1,6 @@
-package control
+// Package socket is the Unix socket in a data directory by which programs of this machine reach the vigil that runs on
+// it. Only the user that vigil runs as may open it.
+package socket
 
 import (
 	"context"
@@ -21,8 +23,8 @@ import (
 const (
 	// socketFile is the name of the socket in a data directory.
 	socketFile = "control.sock"
-	// maxSocketPath is the longest path of a socket in bytes that every system accepts.
-	maxSocketPath = 103
+	// maxPath is the longest path of a socket in bytes that every system accepts.
+	maxPath = 103
 	// socketMode lets only the user that vigil runs as connect.
 	socketMode = 0o600
 
@@ -34,13 +36,13 @@ const (
 	closeTimeout = time.Second
 )
 
-// SocketPath returns the path of a data directory's socket. It fails if that is too long for one.
-func SocketPath(dataDir string) (string, error) {
+// Path returns the path of a data directory's socket. It fails if that is too long for one.
+func Path(dataDir string) (string, error) {
 	path := filepath.Join(dataDir, socketFile)
-	if len(path) > maxSocketPath {
+	if len(path) > maxPath {
 		return "", errcode.ServerControl.Wrap(fmt.Errorf(
 			"%s has %d bytes, a socket's path has at most %d: give data_dir a shorter path", path, len(path),
-			maxSocketPath))
+			maxPath))
 	}
 	return path, nil
 }
@@ -48,7 +50,7 @@ func SocketPath(dataDir string) (string, error) {
 // Listen listens on the socket of a data directory, which must exist and not be writable by everybody. A socket that a
 // dead process has left behind is replaced; one that somebody answers at is not, and neither is any other file.
 func Listen(ctx context.Context, dataDir string) (net.Listener, error) {
-	path, err := SocketPath(dataDir)
+	path, err := Path(dataDir)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package control
+package main
 
 import (
 	"encoding/json"
@@ -11,36 +11,31 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"vigil/api"
 	"vigil/internal/terminal"
 )
 
-// ParseUntil reads a time of day, which is the next one, or a day and a time, all local, or a time in RFC 3339.
-func ParseUntil(text string, now time.Time) (time.Time, error) {
-	if clock, err := time.ParseInLocation("15:04", text, now.Location()); err == nil {
-		at := time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), 0, 0, now.Location())
-		if !at.After(now) {
-			at = time.Date(now.Year(), now.Month(), now.Day()+1, clock.Hour(), clock.Minute(), 0, 0, now.Location())
-		}
-		return at, nil
+// The views are answers of a vigil with a form for people.
+type (
+	statusView  api.Status
+	camerasView struct {
+		Cameras []api.Camera `json:"cameras"`
 	}
-	for _, form := range []string{"2006-01-02T15:04", "2006-01-02 15:04", time.RFC3339} {
-		if at, err := time.ParseInLocation(form, text, now.Location()); err == nil {
-			return at, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("until is %q: must be a time such as 18:00, 2026-11-30T18:00 or "+
-		"2026-11-30T18:00:00Z", text)
-}
+	cameraView  api.Camera
+	changedView api.Camera // after a change of its switches
+	editedView  api.Edited
+	openedView  api.OneTimeAddress
+)
 
 // Print writes the status for people.
-func (s Status) Print(w io.Writer) error {
+func (s statusView) Print(w io.Writer) error {
 	fmt.Fprintf(w, "vigil %s, up %s, store %s with %d messages\n", terminal.Printable(s.Version),
 		duration(time.Duration(s.UptimeSeconds)*time.Second), size(s.Store.Bytes), s.Store.Alerts)
 	if s.Config != nil {
-		s.Config.print(w)
+		printConfig(w, *s.Config)
 	}
 	fmt.Fprintln(w)
-	if err := (Cameras{s.Cameras}).Print(w); err != nil {
+	if err := (camerasView{s.Cameras}).Print(w); err != nil {
 		return err
 	}
 	if len(s.Sinks) == 0 {
@@ -62,8 +57,8 @@ func (s Status) Print(w io.Writer) error {
 	return t.flush()
 }
 
-// print writes what of the file is not in force, in lines.
-func (c Config) print(w io.Writer) {
+// printConfig writes what of the file is not in force, in lines.
+func printConfig(w io.Writer, c api.Config) {
 	fmt.Fprintf(w, "configuration %s of %s\n", terminal.Printable(c.File), localTime(&c.InForce))
 	if c.Error != "" {
 		fmt.Fprintf(w, "  the file of %s is NOT in force, the earlier configuration goes on:\n",
@@ -78,7 +73,7 @@ func (c Config) print(w io.Writer) {
 }
 
 // Print writes the cameras for people.
-func (c Cameras) Print(w io.Writer) error {
+func (c camerasView) Print(w io.Writer) error {
 	t := newTable(w, "CAMERA", "FROM", "STATE", "SINCE", "FPS", "SCORED", "SKIPPED", "EVENTS", "REGULARITY", "SWITCHES",
 		"WHY")
 	for _, one := range c.Cameras {
@@ -94,7 +89,7 @@ func (c Cameras) Print(w io.Writer) error {
 }
 
 // Print writes a camera for people.
-func (c Camera) Print(w io.Writer) error {
+func (c cameraView) Print(w io.Writer) error {
 	t := newTable(w)
 	t.row("camera", c.Name)
 	if c.Configured {
@@ -130,7 +125,7 @@ func (c Camera) Print(w io.Writer) error {
 }
 
 // printSettings writes what was set of a camera at run time, in the form of vigil camera set.
-func (c Camera) printSettings(t *table) {
+func (c cameraView) printSettings(t *table) {
 	var settings map[string]json.RawMessage
 	if json.Unmarshal(c.Settings, &settings) != nil {
 		return
@@ -148,43 +143,8 @@ func (c Camera) printSettings(t *table) {
 	}
 }
 
-// String describes the origin in a word or two.
-func (o Origin) String() string {
-	switch o {
-	case OriginFile:
-		return "file"
-	case OriginRuntime:
-		return "run time"
-	}
-	return "-"
-}
-
-// String describes the switches in a few words; "-" if none is set.
-func (s Switches) String() string {
-	var all []string
-	switch {
-	case s.PausedUntil != nil:
-		all = append(all, "paused until "+localTime(s.PausedUntil))
-	case s.Paused:
-		all = append(all, "paused")
-	}
-	if s.SnoozedUntil != nil {
-		all = append(all, "snoozed until "+localTime(s.SnoozedUntil))
-	}
-	if s.DetectionOff {
-		all = append(all, "detection off")
-	}
-	if len(all) == 0 {
-		return "-"
-	}
-	return strings.Join(all, ", ")
-}
-
-// Changed is a camera after a change of its switches.
-type Changed Camera
-
 // Print writes what the switches are now, in a line.
-func (c Changed) Print(w io.Writer) error {
+func (c changedView) Print(w io.Writer) error {
 	text := c.Switches.String()
 	if text == "-" {
 		text = "monitored as configured"
@@ -197,14 +157,15 @@ func (c Changed) Print(w io.Writer) error {
 }
 
 // Print writes what was done, or would be, in a line or two.
-func (e Edited) Print(w io.Writer) error {
-	text := map[Effect]string{
-		EffectAdded: "added", EffectUpdated: "changed between two clips", EffectReopened: "changed, and opened again",
-		EffectNone: "nothing changes", EffectRemoved: "removed",
+func (e editedView) Print(w io.Writer) error {
+	text := map[api.Effect]string{
+		api.EffectAdded: "added", api.EffectUpdated: "changed between two clips",
+		api.EffectReopened: "changed, and opened again",
+		api.EffectNone:     "nothing changes", api.EffectRemoved: "removed",
 	}[e.Effect]
 	if e.Check {
 		text = "would be " + text
-		if e.Effect == EffectNone {
+		if e.Effect == api.EffectNone {
 			text = "nothing would change"
 		}
 	}
@@ -219,7 +180,7 @@ func (e Edited) Print(w io.Writer) error {
 }
 
 // Print writes the address alone.
-func (o Opened) Print(w io.Writer) error {
+func (o openedView) Print(w io.Writer) error {
 	_, err := fmt.Fprintln(w, o.URL)
 	return err
 }
