@@ -340,3 +340,25 @@ func TestDamagedFile(t *testing.T) {
 		}
 	}
 }
+
+// A clock that is an hour off moves the end of tokens as far, and nothing else: neither does a token from an hour ahead
+// have to wait, nor do sessions and one-time addresses end, whose times are not the wall clock's.
+func TestClockOff(t *testing.T) {
+	g := testGuard(t, false, false)
+	secret, err := g.Store.AddToken("ha", Grant{Role: RoleView}, time.Now().Add(90*time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := g.Store.accounts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for off, want := range map[time.Duration]bool{-time.Hour: true, time.Hour: true, 2 * time.Hour: false} {
+		if got := a.token(secret, time.Now().Add(off)) != nil; got != want {
+			t.Errorf("with a clock that is %v off: %v", off, got)
+		}
+	}
+	if now := time.Now(); (session{began: now, used: now}).over(now.Add(time.Hour)) {
+		t.Error("an hour ends a session")
+	}
+}
