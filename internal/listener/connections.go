@@ -3,8 +3,11 @@ package listener
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -63,7 +66,7 @@ func (c *connections) add(conn net.Conn) *connection {
 	}
 	c.mu.Unlock()
 	for _, s := range surplus {
-		_ = s.Close() // the server sees it
+		go func() { _ = s.Close() }() // the server sees it; with TLS it may wait for the other end
 	}
 	return one
 }
@@ -93,22 +96,54 @@ func (c *connections) idle(which func(*connection) bool) []net.Conn {
 	return all
 }
 
-// marking marks the connections of requests that are being answered.
+// marking marks the connections of requests that are being answered: those of which all has come.
 func (c *connections) marking(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if one, _ := r.Context().Value(connectionKey{}).(*connection); one != nil {
-			one.answering.Add(1)
-			defer one.answering.Add(-1)
+			var once sync.Once
+			marked := false
+			mark := func() { once.Do(func() { one.answering.Add(1); marked = true }) }
+			if r.ContentLength == 0 {
+				mark()
+			} else {
+				r.Body = &bodyReader{ReadCloser: r.Body, left: r.ContentLength, whole: mark}
+			}
+			defer func() {
+				once.Do(func() {})
+				if marked {
+					one.answering.Add(-1)
+				}
+			}()
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// origin is the address of the other end of a connection; "" for this machine.
+// bodyReader calls whole when a body has come.
+type bodyReader struct {
+	io.ReadCloser
+	left  int64 // below 0 if the length is not known
+	whole func()
+}
+
+func (b *bodyReader) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left == 0 || errors.Is(err, io.EOF) {
+		b.whole()
+	}
+	return n, err
+}
+
+// origin is what the other end of a connection can choose its address from: an IPv4 address, or the /64 of an IPv6
+// address; "" for this machine.
 func origin(conn net.Conn) string {
-	host, _, err := net.SplitHostPort(conn.RemoteAddr().String())
-	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsLoopback() {
+	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	ip := at.Addr().Unmap().WithZone("")
+	if err != nil || ip.IsLoopback() {
 		return ""
 	}
-	return host
+	if network, err := ip.Prefix(64); err == nil && ip.Is6() {
+		return network.String()
+	}
+	return ip.String()
 }

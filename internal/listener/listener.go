@@ -91,6 +91,10 @@ func Open(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errcode.ServerNoHTTP.Wrap(err)
 	}
+	if at, ok := l.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && CheckAddress(o.Address) == nil {
+		return nil, errors.Join(errcode.ServerNoHTTP.Wrap(fmt.Errorf("%s is %s here, which other machines may reach: give "+
+			"the address itself, such as 127.0.0.1:8080", o.Address, at.IP)), l.Close())
+	}
 	s := &Server{tls: o.TLS != nil, at: l.Addr(), done: make(chan struct{})}
 	handler := o.Handler
 	if !o.Guarded {
