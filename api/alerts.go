@@ -28,7 +28,7 @@ const (
 
 // Alerts are the stored alerts of a System. ErrNotFound, or an error with a code, is for an id without an alert.
 type Alerts interface {
-	// Alerts returns alerts by their start, the newest first, in their last message.
+	// Alerts returns a part of the alerts by their start, the newest first, in their last message.
 	Alerts(ctx context.Context, q AlertQuery) ([]StoredAlert, error)
 	// Alert returns an alert with its evidence.
 	Alert(ctx context.Context, id string) (StoredAlert, error)
@@ -40,9 +40,18 @@ type Alerts interface {
 
 // AlertQuery selects alerts. The zero value selects all.
 type AlertQuery struct {
-	Camera   string    // only this camera
-	From, To time.Time // only alerts that began in this time, without To itself
-	Since    time.Time // only alerts with a message since then
+	Camera   string                   // only this camera
+	Sees     func(camera string) bool // only cameras for which it returns true; nil for all
+	From, To time.Time                // only alerts that began in this time, without To itself
+	Since    time.Time                // only alerts with a message since then
+	Before   AlertPlace               // only alerts behind this one in the list; the zero value for all
+	Limit    int                      // only the first so many; 0 for all
+}
+
+// AlertPlace is where an alert is in the list: alerts of one start are sorted by their id.
+type AlertPlace struct {
+	Start time.Time
+	ID    string
 }
 
 // StoredAlert is an alert with what is stored about it.
@@ -185,7 +194,7 @@ type evidenceInput struct {
 }
 
 func (s *server) listAlerts(ctx context.Context, in *alertsInput) (*alertsOutput, error) {
-	after, err := keyOf(in.Cursor)
+	before, err := placeOf(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -197,27 +206,38 @@ func (s *server) listAlerts(ctx context.Context, in *alertsInput) (*alertsOutput
 			return nil, err
 		}
 	}
-	all, err := s.System.Alerts(ctx, AlertQuery{Camera: in.Camera, From: in.From, To: in.To, Since: in.Since})
+	page := AlertList{}
+	page.Alerts, err = s.System.Alerts(ctx, AlertQuery{
+		Camera: in.Camera, Sees: func(camera string) bool { return may(ctx, access.RoleView, camera) },
+		From: in.From, To: in.To, Since: in.Since, Before: before,
+		Limit: in.Limit + 1, // one more, to see whether there is a next page
+	})
 	if err != nil {
 		return nil, problemOf(err)
 	}
-	page := AlertList{Alerts: []StoredAlert{}}
-	for _, a := range all {
-		if !may(ctx, access.RoleView, a.Decoded.Camera) || after != "" && alertKey(a) >= after {
-			continue
-		}
-		if len(page.Alerts) == in.Limit {
-			page.Next = cursorOf(alertKey(page.Alerts[in.Limit-1]))
-			break
-		}
-		page.Alerts = append(page.Alerts, a)
+	if len(page.Alerts) > in.Limit {
+		page.Alerts = page.Alerts[:in.Limit]
+		last := page.Alerts[in.Limit-1].Decoded
+		page.Next = cursorOf(last.Start.Wall.UTC().Format(time.RFC3339Nano) + " " + last.ID)
+	}
+	if page.Alerts == nil {
+		page.Alerts = []StoredAlert{}
 	}
 	return &alertsOutput{page}, nil
 }
 
-// alertKey orders alerts as the list does, in reverse. A number of 19 digits lasts until the year 2286.
-func alertKey(a StoredAlert) string {
-	return fmt.Sprintf("%019d %s", max(0, a.Decoded.Start.Wall.UnixNano()), a.Decoded.ID)
+// placeOf returns the place of the element that a cursor is behind; the zero value for none.
+func placeOf(cursor string) (p AlertPlace, err error) {
+	key, err := keyOf(cursor)
+	if err != nil || key == "" {
+		return p, err
+	}
+	at, id, _ := strings.Cut(key, " ")
+	if p.Start, err = time.Parse(time.RFC3339Nano, at); err != nil {
+		return p, errCursor
+	}
+	p.ID = id
+	return p, nil
 }
 
 // find returns an alert that the request may have. One of a camera that it may not see does not exist for it.

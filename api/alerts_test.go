@@ -44,8 +44,9 @@ func (g *gates) Alerts(_ context.Context, q AlertQuery) (all []StoredAlert, _ er
 	for i := range ids {
 		a := stored(i)
 		at := a.Decoded.Start.Wall
-		if (q.Camera == "" || q.Camera == a.Decoded.Camera) && !at.Before(q.From) && (q.To.IsZero() ||
-			at.Before(q.To)) {
+		if (q.Camera == "" || q.Camera == a.Decoded.Camera) && q.Sees(a.Decoded.Camera) && !at.Before(q.From) &&
+			(q.To.IsZero() || at.Before(q.To)) && (q.Before.ID == "" || at.Before(q.Before.Start)) &&
+			len(all) < q.Limit {
 			all = append(all, a)
 		}
 	}

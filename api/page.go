@@ -14,6 +14,9 @@ const (
 	maxPage  = 1000
 )
 
+var errCursor = problem.New(http.StatusUnprocessableEntity, errcode.RequestInvalid,
+	"cursor is not one that a list has given: must be the next of the page before")
+
 // cursorOf is the cursor behind an element: its key in a form that nobody is tempted to make up.
 func cursorOf(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
 
@@ -21,8 +24,7 @@ func cursorOf(key string) string { return base64.RawURLEncoding.EncodeToString([
 func keyOf(cursor string) (string, error) {
 	key, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil {
-		return "", problem.New(http.StatusUnprocessableEntity, errcode.RequestInvalid,
-			"cursor is not one that a list has given: must be the next of the page before")
+		return "", errCursor
 	}
 	return string(key), nil
 }

@@ -3,11 +3,11 @@ package app
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"vigil/alerts"
 	"vigil/alerts/archive"
+	"vigil/alerts/broker"
 	"vigil/api"
 	"vigil/api/access"
 	"vigil/internal/errcode"
@@ -19,6 +19,7 @@ type apiSystem struct {
 	*system
 	health *health.Health
 	alerts *archive.Archive
+	index  *archive.Index // of alerts
 }
 
 // OpenAddress implements api.System.
@@ -27,26 +28,20 @@ func (s *apiSystem) OpenAddress(context.Context) (api.OneTimeAddress, error) {
 	return api.OneTimeAddress{URL: at, Until: time.Now().Add(access.OneTimeValid).UTC()}, err
 }
 
-// Alerts implements api.Alerts. It reads all messages since the later of From and Since.
+// Alerts implements api.Alerts.
 func (s *apiSystem) Alerts(ctx context.Context, q api.AlertQuery) ([]api.StoredAlert, error) {
-	since := q.From
-	if q.Since.After(since) {
-		since = q.Since
-	}
-	found, _, err := s.alerts.List(ctx, archive.ListOptions{Camera: q.Camera, Since: since, Acks: true})
-	if errors.Is(err, archive.ErrNoStore) {
+	found, err := s.index.Page(ctx, archive.PageOptions{
+		Camera: q.Camera, Sees: q.Sees, From: q.From, To: q.To, Since: q.Since, Before: archive.Place(q.Before),
+		Limit: q.Limit,
+	})
+	if errors.Is(err, broker.ErrNoStream) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(found)
 	var all []api.StoredAlert
 	for _, e := range found {
-		at := e.Alert.Start.Wall
-		if at.Before(q.From) || !q.To.IsZero() && !at.Before(q.To) {
-			continue
-		}
 		data, err := e.Data()
 		if err != nil {
 			return nil, err

@@ -72,7 +72,8 @@ func (h *httpServices) routes(s *system, guard *access.Guard, numbers http.Handl
 	mux.Handle("GET /metrics", access.View, numbers)
 	mux.Handle("GET /healthz", access.Public, h.health.AliveHandler())
 	mux.Handle("GET /readyz", access.View, h.health.ReadyHandler())
-	api.AddRoutes(mux, &apiSystem{s, h.health, archive.New(s.sinks.Conn())})
+	stored := archive.New(s.sinks.Conn())
+	api.AddRoutes(mux, &apiSystem{s, h.health, stored, archive.NewIndex(stored)})
 	return mux
 }
 

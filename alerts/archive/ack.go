@@ -61,24 +61,59 @@ func (a *Archive) putAck(ctx context.Context, r *Record, ack alerts.Ack) (alerts
 	return ack, nil
 }
 
-// ack returns the acknowledgement of an alert; false if there is none.
-func (a *Archive) ack(ctx context.Context, id string) (alerts.Ack, bool, error) {
-	kv, err := a.conn.JetStream().KeyValue(ctx, alerts.AcksBucket)
+// ackReader reads acknowledgements. It may be used concurrently.
+type ackReader struct{ bucket jetstream.KeyValue } // nil if there are none
+
+func (a *Archive) openAcks(ctx context.Context) (ackReader, error) {
+	bucket, err := a.conn.JetStream().KeyValue(ctx, alerts.AcksBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return alerts.Ack{}, false, nil
+		return ackReader{}, nil
 	}
 	if err != nil {
-		return alerts.Ack{}, false, fmt.Errorf("acknowledgements: %w", err)
+		return ackReader{}, fmt.Errorf("acknowledgements: %w", err)
 	}
-	e, err := kv.Get(ctx, id)
+	return ackReader{bucket}, nil
+}
+
+// bucketState changes with every change of a bucket.
+type bucketState struct {
+	created           int64 // in nanoseconds
+	first, last, size uint64
+}
+
+func (r ackReader) state(ctx context.Context) (bucketState, error) {
+	if r.bucket == nil {
+		return bucketState{}, nil
+	}
+	status, err := r.bucket.Status(ctx)
+	if err != nil {
+		return bucketState{}, fmt.Errorf("acknowledgements: %w", err)
+	}
+	at := bucketState{size: status.Values()}
+	if s, ok := status.(*jetstream.KeyValueBucketStatus); ok {
+		info := s.StreamInfo()
+		at.created, at.first, at.last = info.Created.UnixNano(), info.State.FirstSeq, info.State.LastSeq
+	}
+	return at, nil
+}
+
+// of returns the acknowledgement of an alert; nil if there is none.
+func (r ackReader) of(ctx context.Context, id string) (*alerts.Ack, error) {
+	if r.bucket == nil {
+		return nil, nil
+	}
+	e, err := r.bucket.Get(ctx, id)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return alerts.Ack{}, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return alerts.Ack{}, false, fmt.Errorf("acknowledgements: %w", err)
+		return nil, fmt.Errorf("acknowledgements: %w", err)
 	}
 	ack, err := alerts.DecodeAck(e.Value())
-	return ack, err == nil, err
+	if err != nil {
+		return nil, err
+	}
+	return &ack, nil
 }
 
 // StoreBytes is the maximum size of the streams behind acknowledgements and training clips together.

@@ -38,7 +38,7 @@ func (a *Archive) Messages(ctx context.Context, id string) ([]Message, error) {
 		if err != nil {
 			return nil, findError("alert "+id, err)
 		}
-		found = append(found, Message{decoded, r.Data})
+		found = append(found, Message{Alert: decoded, Raw: r.Data})
 	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("%w: %s in the stream %s of NATS at %s", ErrNoAlert, id, broker.Stream,

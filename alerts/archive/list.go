@@ -42,19 +42,17 @@ func (a *Archive) List(ctx context.Context, o ListOptions) (all []Entry, total i
 		return nil, 0, err
 	}
 	all = newest(found, o.Limit)
+	if !o.Acks {
+		return all, len(found), nil
+	}
+	acks, err := a.openAcks(ctx)
 	for i := range all {
-		if !o.Acks {
-			break
-		}
-		ack, ok, err := a.ack(ctx, all[i].Alert.ID)
 		if err != nil {
 			return nil, 0, err
 		}
-		if ok {
-			all[i].Ack = &ack
-		}
+		all[i].Ack, err = acks.of(ctx, all[i].Alert.ID)
 	}
-	return all, len(found), nil
+	return all, len(found), err
 }
 
 // newest sorts alerts by their start, the newest last.

@@ -69,9 +69,9 @@ func (a *Archive) Show(ctx context.Context, text, camera string) (*Record, error
 			p.Bucket, p.Info.Name, p.MediaType(), p.Info.Size, hex.EncodeToString(sum),
 		})
 	}
-	ack, ok, err := a.ack(ctx, id)
-	if ok {
-		r.Ack = &ack
+	acks, err := a.openAcks(ctx)
+	if err == nil {
+		r.Ack, err = acks.of(ctx, id)
 	}
 	return r, err
 }

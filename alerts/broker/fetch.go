@@ -11,22 +11,46 @@ import (
 // ErrNoMessage means that the stream has no message with a subject.
 var ErrNoMessage = errors.New("no such message")
 
+// Messages reads messages of the stream of alerts by their numbers. It may be used concurrently.
+type Messages struct {
+	conn   *Conn
+	stream jetstream.Stream
+}
+
+// Messages opens the stream of alerts, which must exist.
+func (c *Conn) Messages(ctx context.Context) (Messages, error) {
+	s, err := c.stream(ctx)
+	return Messages{c, s}, err
+}
+
+// Get returns the message with a number; ErrNoMessage if it is no longer stored, or if the server cannot read it.
+func (m Messages) Get(ctx context.Context, number uint64) (Record, error) {
+	raw, err := m.stream.GetMsg(ctx, number)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Record{}, fmt.Errorf("%w with the number %d", ErrNoMessage, number)
+	}
+	if err != nil {
+		return Record{}, m.conn.scrub(err)
+	}
+	return rawRecord(raw), nil
+}
+
 // Fetch returns the messages of the stream of alerts with these numbers. Those no longer stored are omitted.
 func (c *Conn) Fetch(ctx context.Context, numbers []uint64) ([]Record, error) {
-	s, err := c.stream(ctx)
+	messages, err := c.Messages(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []Record
 	for _, n := range numbers {
-		raw, err := s.GetMsg(ctx, n)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
+		r, err := messages.Get(ctx, n)
+		if errors.Is(err, ErrNoMessage) {
 			continue
 		}
 		if err != nil {
-			return nil, c.scrub(err)
+			return nil, err
 		}
-		all = append(all, rawRecord(raw))
+		all = append(all, r)
 	}
 	return all, nil
 }
