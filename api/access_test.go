@@ -30,6 +30,7 @@ var routes = map[string]string{
 	"GET /api/v1/alerts/{id}":                 "view of some cameras",
 	"POST /api/v1/alerts/{id}/ack":            "operate of some cameras",
 	"GET /api/v1/alerts/{id}/evidence/{file}": "view of some cameras",
+	"GET /api/v1/events":                      "view of some cameras",
 	"GET /api/v1/health":                      "view of some cameras",
 	"GET /api/v1/config":                      "view",
 	"POST /api/v1/config/check":               "operate",

@@ -61,6 +61,7 @@ func mayAll(ctx context.Context, role access.Role) bool { return access.FromCont
 func register(s *server, to huma.API) {
 	s.addCameras(to)
 	s.addAlerts(to)
+	s.addEvents(to)
 	s.addReports(to)
 	s.addSessions(to)
 }

@@ -61,6 +61,7 @@ type gates struct {
 	full     bool
 	acked    string // by whom
 	edit     Edit
+	live
 }
 
 func (g *gates) Status(context.Context) Status {

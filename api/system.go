@@ -11,6 +11,7 @@ import (
 type System interface {
 	Cameras
 	Alerts
+	Live
 	Reporter
 	// OpenAddress returns an address at which a browser is logged in once.
 	OpenAddress(ctx context.Context) (OneTimeAddress, error)

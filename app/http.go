@@ -49,7 +49,7 @@ func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, who *accessPoint, 
 				OK: r.Applied, Failed: r.Failed, Last: r.At, LastOK: r.Err == nil, InForce: r.InForce,
 				Restart: r.Restart,
 			}
-		},
+		}, Streams: func() metrics.Streams { return metrics.Streams(s.monitor.live.Stats()) },
 	})
 	h := &httpServices{log: log, health: health.NewHealth(health.Sources{
 		Cameras: s.stats, Outbox: func() outbox.Stats { return s.sinks.Stats() }, Connected: s.sinks.connected,

@@ -8,17 +8,20 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/api"
 	"vigil/pipeline"
 )
 
 // sampleEvery is the interval over which frames a second are counted.
 const sampleEvery = 5 * time.Second
 
-// monitor passes what the cameras publish on to the sinks, and remembers each camera's latest state and score. It is
-// the pipeline's Publisher.
+// monitor passes what the cameras publish on to the sinks and to the streams of the API, and remembers each camera's
+// latest state and score. It is the pipeline's Publisher.
 type monitor struct {
 	*Sinks
 	switches *switchboard
+	live     *api.Hub
+	stats    func() []pipeline.Stats // of the engine; set before a camera is opened
 
 	mu      sync.Mutex
 	cameras map[string]*observed
@@ -36,7 +39,7 @@ type observed struct {
 }
 
 func newMonitor(sinks *Sinks, switches *switchboard) *monitor {
-	return &monitor{Sinks: sinks, switches: switches, cameras: map[string]*observed{}}
+	return &monitor{Sinks: sinks, switches: switches, live: api.NewHub(), cameras: map[string]*observed{}}
 }
 
 // of returns what is known of a camera. m.mu is held.
@@ -61,6 +64,7 @@ func (m *monitor) PublishScore(s alerts.Score) error {
 	m.mu.Lock()
 	m.of(s.Camera).score = &s
 	m.mu.Unlock()
+	m.streamScore(s)
 	return m.Sinks.PublishScore(s)
 }
 
@@ -83,6 +87,7 @@ func (m *monitor) PublishStatus(s alerts.Status) error {
 	}
 	o.status = s
 	m.mu.Unlock()
+	m.live.PublishState(stateEvent(s))
 	return m.Sinks.PublishStatus(s)
 }
 

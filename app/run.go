@@ -108,6 +108,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		ClipMemory: p.memory.Clips, OnEnded: func(string) { s.checkEnd() },
 		OnClip: numbers.OnClip, OnAlert: numbers.OnAlert, OnLost: numbers.OnLost,
 	})
+	s.monitor.stats = s.engine.Stats
 	if err = s.open(); err == nil {
 		s.startMade(ctx, stored)
 		services := openHTTP(cfg.HTTP, numbers, s, who, log)
@@ -124,6 +125,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 			o.started(s)
 		}
 		s.wait(ctx)
+		s.monitor.live.Close() // else the servers would wait for the streams
 		services.close()
 		if ctx.Err() != nil {
 			end()

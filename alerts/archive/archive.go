@@ -30,6 +30,8 @@ func (e *InvalidError) Unwrap() error { return e.Err }
 type Message struct {
 	Alert alerts.Alert
 	Raw   []byte // the CloudEvent as it was published, including fields of later versions
+	// Position is behind the message; only of a followed one.
+	Position broker.Position
 }
 
 // Data returns the alert as it was published.

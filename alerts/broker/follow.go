@@ -25,8 +25,18 @@ type FollowOptions struct {
 	Subject string    // alerts.AllAlerts if empty
 	Since   time.Time // also messages stored since then
 	All     bool      // also all stored messages
+	After   *Position // all messages behind it; nil for none
 	Once    bool      // ends after the messages stored at the start
 }
+
+// Position is a place in the stream of alerts, behind a message.
+type Position struct {
+	Created time.Time // when the stream was created
+	Seq     uint64    // number of the message; 0 for the beginning
+}
+
+// Position returns the position behind the last message of a state.
+func (s State) Position() Position { return Position{s.Created, s.LastSeq} }
 
 // Follow calls each once for every message of the stream of alerts, in order, and survives a restart of the server. It
 // returns nil when ctx ends, or the error that each returned. Without a stream it reports StateWaiting and waits for
@@ -35,6 +45,7 @@ func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(Record) er
 	o.Subject = cmp.Or(o.Subject, alerts.AllAlerts)
 	p, err := c.startAt(ctx, o)
 	call := func(r Record) error {
+		r.Created = p.created
 		if err := each(r); err != nil {
 			return handlerError{err}
 		}
@@ -107,6 +118,10 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*followPosition, e
 	}
 	p := &followPosition{created: s.CachedInfo().Created, last: s.CachedInfo().State.LastSeq}
 	switch {
+	case o.After != nil && !o.After.Created.Equal(p.created):
+		p.next = 1 // all of a stream that was created again is new
+	case o.After != nil:
+		p.next = min(o.After.Seq, p.last) + 1
 	case o.All:
 		p.next = 1
 	case !o.Since.IsZero():

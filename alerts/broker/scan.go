@@ -18,10 +18,14 @@ type Record struct {
 	Seq     uint64 // sequence number in the stream
 	Time    time.Time
 	Subject string
-	ID      string // message id; may be empty
-	Origin  string // value of OriginHeader
-	Data    []byte // nil in a scan of headers
+	ID      string    // message id; may be empty
+	Origin  string    // value of OriginHeader
+	Data    []byte    // nil in a scan of headers
+	Created time.Time // of the stream; only of a followed one
 }
+
+// Position returns the position behind a followed message.
+func (r Record) Position() Position { return Position{r.Created, r.Seq} }
 
 // recordOf converts a message of a consumer.
 func recordOf(msg jetstream.Msg, meta *jetstream.MsgMetadata) Record {

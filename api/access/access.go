@@ -10,6 +10,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 )
 
@@ -156,7 +157,7 @@ const (
 // admitted is a request that was let through.
 type admitted struct {
 	who   Principal
-	still func() bool
+	again func() (Principal, error) // decides about the request again
 }
 
 // FromContext returns on whose behalf a request is made; the zero value, which may do nothing, outside of one.
@@ -165,9 +166,27 @@ func FromContext(ctx context.Context) Principal {
 	return a.who
 }
 
-// StillAllowed reports whether a request would be let through again. Long answers, such as streams, ask it now and
-// then, since a token may be revoked, a user removed or a session ended meanwhile.
+// StillAllowed reports whether a request would be let through again with the same rights. Long answers, such as
+// streams, ask it now and then, since a token may be revoked, a user removed or a session ended meanwhile.
 func StillAllowed(ctx context.Context) bool {
 	a, ok := ctx.Value(admittedKey).(admitted)
-	return ok && a.still()
+	if !ok {
+		return false
+	}
+	now, err := a.again()
+	return err == nil && now.equal(a.who)
+}
+
+// Client names whose share of a limit a request counts against: that of its login, or without one of the address.
+func Client(r *http.Request) string {
+	who := FromContext(r.Context())
+	if who.Name != "" || who.Kind == KindSocket {
+		return who.String()
+	}
+	return who.String() + " " + networkOf(r.RemoteAddr)
+}
+
+func (p Principal) equal(q Principal) bool {
+	return p.Kind == q.Kind && p.Name == q.Name && p.Role == q.Role && (p.Cameras == nil) == (q.Cameras == nil) &&
+		slices.Equal(p.Cameras, q.Cameras)
 }

@@ -56,11 +56,8 @@ func (g *Guard) Require(p Permission, h http.Handler) http.Handler {
 			g.refuse(w, err)
 			return
 		}
-		still := func() bool {
-			_, err := g.allow(p, r)
-			return err == nil
-		}
-		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), admittedKey, admitted{who, still})))
+		again := func() (Principal, error) { return g.allow(p, r) }
+		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), admittedKey, admitted{who, again})))
 	})
 }
 

@@ -111,6 +111,7 @@ const (
 	ServerUnstopped Code = "server.unstopped"
 	ServerNoHTTP    Code = "server.no_http"
 	ServerInternal  Code = "server.internal"
+	ServerBusy      Code = "server.busy"
 
 	ServerUnreachable Code = "server.unreachable"
 	ServerNotVigil    Code = "server.not_vigil"

@@ -582,6 +582,11 @@ var table = []Entry{
 			"name that it is for; or renew it (http.tls there).",
 	},
 	{
+		Code: ServerBusy, Title: "There are too many streams",
+		Cause:  "A login or an address has as many streams of events as it may have, or vigil serves as many as it can.",
+		Remedy: "Close other screens and programs that follow events, and try again after the time of Retry-After.",
+	},
+	{
 		Code: AccessLogin, Title: "This needs a login",
 		Cause: "The request has no login. Without one it is only possible to look, and only on an address that " +
 			"nobody but this machine reaches.",

@@ -32,6 +32,12 @@ type Reloads struct {
 	Restart    []string  // keys that have changed and need a restart
 }
 
+// Streams are counts of the streams of the API.
+type Streams struct {
+	Open             int    // now
+	Dropped, Refused uint64 // those that were too slow, and those beyond the limits
+}
+
 // Sources are read at each scrape. One that is nil is left out.
 type Sources struct {
 	Cameras func() []pipeline.Stats
@@ -39,6 +45,7 @@ type Sources struct {
 	Reloads func() Reloads
 	// Refused are the requests that were refused, by the code of the error.
 	Refused func() map[errcode.Code]uint64
+	Streams func() Streams
 }
 
 // Metrics are the numbers of one running system.
@@ -186,6 +193,24 @@ var programMetrics = table(
 				}
 			}
 		}, "key"),
+	gauge("api_streams", "Streams of events that clients of the API have open.",
+		func(s *Sources, send func(float64, ...string)) {
+			if s.Streams != nil {
+				send(float64(s.Streams().Open))
+			}
+		}),
+	counter("api_streams_dropped_total", "Streams that were ended because their clients were too slow.",
+		func(s *Sources, send func(float64, ...string)) {
+			if s.Streams != nil {
+				send(float64(s.Streams().Dropped))
+			}
+		}),
+	counter("api_streams_refused_total", "Streams that were refused because there were too many.",
+		func(s *Sources, send func(float64, ...string)) {
+			if s.Streams != nil {
+				send(float64(s.Streams().Refused))
+			}
+		}),
 )
 
 func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

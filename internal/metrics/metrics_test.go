@@ -75,6 +75,7 @@ func full(t *testing.T, cameras ...string) *Metrics {
 				Restart: []string{"log.level"},
 			}
 		},
+		Streams: func() Streams { return Streams{Open: 3, Dropped: 2, Refused: 1} },
 	})
 	return m
 }
