@@ -300,6 +300,11 @@ func TestCameras(t *testing.T) {
 			method: "DELETE", path: "/cameras/gate?check=1", headers: []string{match, `"8"`}, status: 200,
 			want: `"removed"`,
 		},
+		{method: "DELETE", path: "/cameras/yard", headers: []string{match, "*"}, status: 409, code: "camera.of_file"},
+		{
+			method: "DELETE", path: "/cameras/gate?check=1", headers: []string{match, "*"}, status: 200,
+			want: `"removed"`,
+		},
 		{method: "DELETE", path: "/cameras/gate", headers: []string{match, `"8"`}, status: 200, want: `"removed"`},
 		{method: "GET", path: "/cameras/gate", status: 404, code: "camera.unknown"},
 		{method: "PATCH", path: "/cameras/gate", status: 405, code: "request.not_found"},

@@ -22,7 +22,8 @@ const evidenceTimeout = 5 * time.Minute
 // Alerts returns the alerts that may be seen, the newest first, but at most so many; 0 is for all. more means that
 // there are others.
 func (c *Client) Alerts(ctx context.Context, q api.AlertQuery, limit int) (all []api.StoredAlert, more bool,
-	err error) {
+	err error,
+) {
 	query := url.Values{}
 	if q.Camera != "" {
 		query.Set("camera", q.Camera)

@@ -104,7 +104,8 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 	asked := make(chan error, 1)
 	go func() {
 		c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _,
-			_ string) (net.Conn, error) {
+			_ string,
+		) (net.Conn, error) {
 			return dial(ctx, filepath.Join(dir, socketFile))
 		}}}
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/", nil)

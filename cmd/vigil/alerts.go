@@ -250,7 +250,7 @@ func listAlerts(cmd *cobra.Command, f alertsFlags, limit int) error {
 		return err
 	}
 	if total < 0 {
-		note(fmt.Sprintf("the newest %d alerts; --limit 0 lists all", len(all)))
+		note(fmt.Sprintf("only the newest, %d; --limit 0 lists all", len(all)))
 	} else if len(all) < total {
 		note(fmt.Sprintf("the newest %d of %d alerts; --limit 0 lists all", len(all), total))
 	}

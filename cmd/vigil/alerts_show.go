@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/user"
 	"strings"
@@ -60,11 +61,19 @@ func alertsExportCommand(f *alertsFlags) *cobra.Command {
 		2,
 		false, func(cmd *cobra.Command, args []string, _ app.AlertSource, r *archive.Record) error {
 			written, err := r.Export(cmd.Context(), args[1])
+			if f.json {
+				return errors.Join(err, archive.WriteJSON(cmd.OutOrStdout(), exported{append([]string{}, written...)}))
+			}
 			for _, path := range written {
 				fmt.Fprintln(cmd.OutOrStdout(), path)
 			}
 			return err
 		})
+}
+
+// exported are the files that an export has written.
+type exported struct {
+	Files []string `json:"files"`
 }
 
 func alertsAckCommand(f *alertsFlags) *cobra.Command {

@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"vigil/alerts"
 	"vigil/api"
 	"vigil/api/client"
 	"vigil/config"
@@ -18,6 +20,9 @@ const (
 	// maxCompletions is how many alerts are offered.
 	maxCompletions = 20
 )
+
+// shownState is a state as a completion shows it; "" is for a camera that is not configured.
+var shownState = regexp.MustCompile(`^[a-z_]*$`)
 
 // within returns what ask returns in time, else nil. What ask waits for may have no bound of its own, such as a file
 // system.
@@ -50,7 +55,10 @@ func cameraNames(cmd *cobra.Command, vigil func() (*client.Client, error)) []str
 			return nil
 		}
 		for _, one := range all.Cameras {
-			names = append(names, cobra.CompletionWithDesc(one.Name, string(one.State)))
+			// A shell may evaluate what it is offered, and a server may answer anything.
+			if alerts.ValidCamera(one.Name) == nil && shownState.MatchString(string(one.State)) {
+				names = append(names, cobra.CompletionWithDesc(one.Name, string(one.State)))
+			}
 		}
 		return names
 	})

@@ -8,6 +8,7 @@ import (
 
 	"vigil/app"
 	"vigil/config"
+	"vigil/internal/errcode"
 )
 
 func configCommand() *cobra.Command {
@@ -24,6 +25,7 @@ func configCommand() *cobra.Command {
 func configCheckCommand() *cobra.Command {
 	var path string
 	var o app.CheckOptions
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Find what 'vigil run' would refuse, and what would get no alerts",
@@ -45,7 +47,10 @@ func configCheckCommand() *cobra.Command {
 				return app.Usage(errors.New("--offline and --connect: give one of them"))
 			}
 			n, err := app.Check(cmd.Context(), path, o)
-			if err != nil {
+			if asJSON && cmd.Context().Err() == nil {
+				err = errors.Join(err, printJSON(cmd.OutOrStdout(), newCheckedConfig(path, n, err)))
+			}
+			if err != nil || asJSON {
 				return interrupted(cmd.Context(), err)
 			}
 			cameras := "cameras"
@@ -60,6 +65,24 @@ func configCheckCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.Offline, "offline", false,
 		"check only the file and what it names: no servers, data_dir or ports")
 	c.Flags().BoolVar(&o.Connect, "connect", false, "also open each live camera")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, also of a file with problems")
+	return c
+}
+
+// checkedConfig is the result of config check in JSON. The names are those of the API's check.
+type checkedConfig struct {
+	File    string `json:"file"`
+	Valid   bool   `json:"valid"`
+	Cameras int    `json:"cameras"`
+	Error   string `json:"error,omitempty"`
+	Code    string `json:"code,omitempty"`
+}
+
+func newCheckedConfig(file string, cameras int, err error) checkedConfig {
+	c := checkedConfig{File: file, Valid: err == nil, Cameras: cameras}
+	if err != nil {
+		c.Error, c.Code = err.Error(), string(errcode.Of(err))
+	}
 	return c
 }
 

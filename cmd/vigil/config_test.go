@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,5 +88,11 @@ func TestConfigCheckReportsAll(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)
 		}
+	}
+	out, again := runConfigCommand("check", "-c", path, "--json")
+	var c checkedConfig
+	if jsonErr := json.Unmarshal([]byte(out), &c); jsonErr != nil || !isUsage(again) || c.Valid || c.File != path ||
+		c.Error != err.Error() {
+		t.Errorf("with --json it prints %s, %v", out, jsonErr)
 	}
 }

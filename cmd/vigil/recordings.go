@@ -16,7 +16,8 @@ type recordings struct {
 func (r *recordings) flags(cmd *cobra.Command) {
 	r.videoFlags(cmd, "model, mask, zones, fps and hop", "processor cores for the model; 0 for all")
 	f := cmd.Flags()
-	f.StringVarP(&r.Model, "model", "m", "", "weights `file`, or base, base-street or base-street-fast, which come with vigil")
+	f.StringVarP(&r.Model, "model", "m", "",
+		"weights `file`, or base, base-street or base-street-fast, which come with vigil")
 	optional(f, &r.Hop, "hop", f.Int("hop", config.Default().Defaults.Hop,
 		"frames from the start of one clip to that of the next"))
 }
@@ -28,7 +29,8 @@ func (r *recordings) videoFlags(cmd *cobra.Command, keys, cores string) {
 	f.StringVarP(&r.ConfigFile, "config", "c", "", "configuration `file` that has the camera's "+keys)
 	completeConfigured(cmd, &r.ConfigFile)
 	optional(f, &r.FPS, "fps", f.Float64("fps", 0,
-		"frames a second that the model sees, 0 for every frame; by default those of the calibration or the weights, 10 "+
+		"frames a second that the model sees, 0 for every frame; by default those of the calibration or the weights, "+
+			"10 "+
 			"for new ones"))
 	f.IntVar(&r.Options.Threads, "threads", 0, cores)
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,16 +48,17 @@ func elsewhere(t *testing.T, http string) (v *switchedVigil, url string) {
 	return v, url
 }
 
-// program runs a command in a process of its own, with variables.
-func program(t *testing.T, variables []string, args ...string) (code int, out, errs string) {
+// withVariables runs a command with variables of the environment.
+func withVariables(t *testing.T, variables []string, args ...string) (code int, out, errs string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"vigil"}, args...)...)
-	cmd.Env = append(os.Environ(), variables...)
-	cmd.Dir = t.TempDir()
-	var o, e strings.Builder
-	cmd.Stdout, cmd.Stderr = &o, &e
-	_ = cmd.Run()
-	return cmd.ProcessState.ExitCode(), o.String(), e.String()
+	for _, name := range []string{serverVariable, tokenVariable} {
+		t.Setenv(name, "")
+	}
+	for _, one := range variables {
+		name, value, _ := strings.Cut(one, "=")
+		t.Setenv(name, value)
+	}
+	return runVigil(t, args...)
 }
 
 // A vigil is asked over its API from elsewhere, by tokens that may do more or less, and from this machine; no token is
@@ -82,7 +82,7 @@ func TestVigilElsewhere(t *testing.T) {
 	server := "VIGIL_SERVER=" + url
 	run := func(wantCode int, want string, variables []string, args ...string) string {
 		t.Helper()
-		code, out, errs := program(t, variables, args...)
+		code, out, errs := withVariables(t, variables, args...)
 		printed.WriteString(out + errs)
 		if code != wantCode || !strings.Contains(out+errs, want) {
 			t.Errorf("%q: code %d, want %d and %q:\n%s%s", args, code, wantCode, want, out, errs)
@@ -216,6 +216,11 @@ func completions(t *testing.T, v *switchedVigil, url, tokenFile string) {
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	defer slow.Close()
 	here, there := []string{"-c", v.file}, []string{"--server", url, "--token-file", tokenFile}
+	hostile := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"cameras":[{"name":"$(reboot)"},{"name":"a","state":"$(reboot)"},{"name":"yard"}]}`)
+	}))
+	defer hostile.Close()
 	for _, tt := range []struct {
 		args      []string
 		has, lack string
@@ -233,11 +238,12 @@ func completions(t *testing.T, v *switchedVigil, url, tokenFile string) {
 		{append([]string{"replay"}, append(here, "--camera", "")...), "gate\nyard\n", ""},
 		{[]string{"camera", "pause", "--data-dir", t.TempDir(), ""}, ":4\n", "gate"},
 		{[]string{"camera", "pause", "--server", slow.URL, ""}, ":4\n", "gate"},
+		{[]string{"camera", "pause", "--server", hostile.URL, ""}, "yard\n:4", "reboot"},
 		{[]string{"alerts", "ack", "--server", slow.URL, ""}, "last\n:", "gate"},
 		{[]string{"camera", "pause", "--server", "nothing", ""}, ":4\n", "gate"},
 	} {
 		began := time.Now()
-		code, out, errs := program(t, nil, append([]string{"__complete"}, tt.args...)...)
+		code, out, errs := withVariables(t, nil, append([]string{"__complete"}, tt.args...)...)
 		if code != exitDone || !strings.Contains(out, tt.has) || tt.lack != "" && strings.Contains(out, tt.lack) {
 			t.Errorf("%q: code %d\n%s%s", tt.args, code, out, errs)
 		}
@@ -266,7 +272,7 @@ func TestVigilElsewhereWithTLS(t *testing.T) {
 		{exitFailed, "give https://", []string{"--server", strings.Replace(url, "https", "http", 1)}},
 		{exitUsage, "no certificate", []string{"--server", url, "--ca", v.file}},
 	} {
-		code, out, errs := program(t, []string{"VIGIL_TOKEN=" + token},
+		code, out, errs := withVariables(t, []string{"VIGIL_TOKEN=" + token},
 			append([]string{"camera", "list"}, tt.args...)...)
 		if code != tt.code || !strings.Contains(out+errs, tt.says) || strings.Contains(out+errs, token) {
 			t.Errorf("%q: code %d\n%s%s", tt.args, code, out, errs)

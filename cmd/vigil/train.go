@@ -58,7 +58,8 @@ func trainCommand() *cobra.Command {
 	f.IntVar(&o.Side, "side", 0, "side of the network's picture in `pixels`, a multiple of 16; 0 for the preset's")
 	f.StringVar(&o.Addressing, "addressing", model.Dot, "the memory's comparison: dot or cosine")
 	f.StringVar(&o.From, "from", "",
-		"weights to start from: base-street, by default; base-street-fast, by that of preset fast; base; a `file`; or none")
+		"weights to start from: base-street, by default; base-street-fast, by that of preset fast; base; a `file`; "+
+			"or none")
 	optional(f, &o.Slots, "slots",
 		f.Int("slots", 0, "slots of the memory, instead of the preset's number; 0 for an autoencoder without a memory"))
 	optional(f, &o.Lambda, "lambda", f.Float64("lambda", 0, "hard shrinkage of the addressing, instead of 1/slots"))
