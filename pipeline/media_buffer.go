@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ type MediaBuffer struct {
 	previews video.Ring
 	full     video.Ring // of a source that is read in this process
 	input    modelInput
+	maps     errorMaps
 
 	mu     sync.Mutex
 	remote StillSource // of a source that is read in another process; nil while there is none
@@ -22,9 +24,9 @@ type MediaBuffer struct {
 
 // StillSource provides full-size pictures on demand.
 type StillSource interface {
-	// Still returns the JPEG of the picture nearest to a frame. It returns an error if the source has none or has
-	// failed.
-	Still(ctx context.Context, seq uint64) ([]byte, error)
+	// Still returns the JPEG of the picture nearest to a frame, and the frame that it shows. It returns an error if the
+	// source has none or has failed.
+	Still(ctx context.Context, seq uint64) (jpeg []byte, of uint64, err error)
 }
 
 // errNoPicture means that no picture is buffered.
@@ -44,25 +46,39 @@ func NewMediaBuffer(keep time.Duration, bytes int) *MediaBuffer {
 // shared and must not be changed.
 func (b *MediaBuffer) Previews(from, to uint64) []video.Preview { return b.previews.Range(from, to) }
 
-// Still returns the full-size picture nearest to a frame. If the process that has it is gone or does not answer before
-// ctx ends, it returns the nearest preview, with full false. It returns an error only if nothing is buffered.
+// Still returns the JPEG of Picture.
 func (b *MediaBuffer) Still(ctx context.Context, seq uint64) (jpeg []byte, full bool, err error) {
+	p, full, err := b.Picture(ctx, seq)
+	return p.JPEG, full, err
+}
+
+// Picture returns the full-size picture nearest to a frame. If the process that has it is gone or does not answer
+// before ctx ends, it returns the nearest preview, with full false. It returns an error only if nothing is buffered.
+func (b *MediaBuffer) Picture(ctx context.Context, seq uint64) (p video.Preview, full bool, err error) {
 	if p, ok := b.full.Near(seq); ok {
-		return p.JPEG, true, nil
+		return p, true, nil
 	}
 	b.mu.Lock()
 	remote := b.remote
 	b.mu.Unlock()
 	if remote != nil {
-		if jpeg, err := remote.Still(ctx, seq); err == nil {
-			return jpeg, true, nil
+		if jpeg, of, err := remote.Still(ctx, seq); err == nil {
+			p := video.Preview{Seq: of, JPEG: jpeg}
+			// A full-size picture is one of a frame with a preview, unless the pipe was full.
+			if near, ok := b.previews.Nearest(of); ok {
+				p.PTS, p.Arrival = near.PTS, near.Arrival
+				return p, true, nil
+			}
 		}
 	}
 	if p, ok := b.previews.Nearest(seq); ok {
-		return p.JPEG, false, nil
+		return p, false, nil
 	}
-	return nil, false, errNoPicture
+	return video.Preview{}, false, errNoPicture
 }
+
+// Latest returns the latest preview, also while the source delivers nothing; false if there is none.
+func (b *MediaBuffer) Latest() (video.Preview, bool) { return b.previews.Nearest(math.MaxUint64) }
 
 // AddPreview adds a preview.
 func (b *MediaBuffer) AddPreview(p video.Preview) { b.previews.Add(p) }

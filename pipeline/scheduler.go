@@ -184,6 +184,9 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 		s.publish.SendScore(c.scoreMessage(clip))
 	}
 	errs := clip.Map
+	if c.reader.Media != nil {
+		c.reader.Media.maps.offer(&clip, c.reader.Model.Spec().Side)
+	}
 	clip.Map, clip.Readings[0].Cells, clip.Readings[1].Cells = nil, nil, nil
 	c.lastClip = clip
 	s.updateUntrusted(c, clip.Last.Wall)

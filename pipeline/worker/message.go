@@ -149,15 +149,15 @@ func appendStill(b []byte, id, seq uint64, jpeg []byte) []byte {
 	return append(b, jpeg...)
 }
 
-func readStill(body []byte) (id uint64, jpeg []byte, err error) {
+func readStill(body []byte) (id, seq uint64, jpeg []byte, err error) {
 	if len(body) < stillHead {
-		return 0, nil, fmt.Errorf("%w: a response of %d bytes", ErrProtocol, len(body))
+		return 0, 0, nil, fmt.Errorf("%w: a response of %d bytes", ErrProtocol, len(body))
 	}
-	id, jpeg = binary.LittleEndian.Uint64(body), body[stillHead:]
+	id, seq, jpeg = binary.LittleEndian.Uint64(body), binary.LittleEndian.Uint64(body[8:]), body[stillHead:]
 	if len(jpeg) > 0 {
 		err = checkJPEG(jpeg)
 	}
-	return id, jpeg, err
+	return id, seq, jpeg, err
 }
 
 func readStillRequest(body []byte) (id, seq uint64, err error) {

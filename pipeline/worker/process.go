@@ -307,6 +307,6 @@ func (p *Process) write(m []byte) error {
 type pendingRequests struct {
 	mu     sync.Mutex
 	last   uint64
-	open   map[uint64]chan []byte
+	open   map[uint64]chan still
 	closed bool
 }

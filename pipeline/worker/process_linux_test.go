@@ -113,6 +113,7 @@ func checkStill(t *testing.T, p *Process) {
 	t.Helper()
 	type answer struct {
 		jpeg []byte
+		of   uint64
 		err  error
 	}
 	for _, c := range []struct {
@@ -122,8 +123,8 @@ func checkStill(t *testing.T, p *Process) {
 		answers := make(chan answer, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 		go func() {
-			jpeg, err := p.Still(ctx, c.seq)
-			answers <- answer{jpeg, err}
+			jpeg, of, err := p.Still(ctx, c.seq)
+			answers <- answer{jpeg, of, err}
 		}()
 		var a answer
 		for waiting := true; waiting; {
@@ -139,6 +140,9 @@ func checkStill(t *testing.T, p *Process) {
 		cancel()
 		if !errors.Is(a.err, c.want) || c.want == nil && http(a.jpeg) != "image/jpeg" {
 			t.Errorf("frame %d: %s, %v; want %v", c.seq, http(a.jpeg), a.err, c.want)
+		}
+		if c.want == nil && (a.of < c.seq-13 || a.of > c.seq+13) { // one every half a second, 25 a second
+			t.Errorf("the picture nearest to frame %d is of frame %d", c.seq, a.of)
 		}
 	}
 }

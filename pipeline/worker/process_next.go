@@ -220,44 +220,50 @@ func (p *Process) checkMemory(now time.Time) error {
 // errNoStill means that the worker keeps no picture of that time.
 var errNoStill = errors.New("the camera's process keeps no picture of this time")
 
-// Still requests the full-size picture nearest to a frame. Another goroutine must be in Next, which receives the
-// response. It returns an error if the worker is closed or has no such picture.
-func (p *Process) Still(ctx context.Context, seq uint64) ([]byte, error) {
+// still is a picture of full size and its frame; the zero value for none.
+type still struct {
+	jpeg []byte
+	seq  uint64
+}
+
+// Still requests the full-size picture nearest to a frame, and returns it with its frame. Another goroutine must be in
+// Next, which receives the response. It returns an error if the worker is closed or has no such picture.
+func (p *Process) Still(ctx context.Context, seq uint64) (jpeg []byte, of uint64, err error) {
 	id, reply, err := p.pending.request()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer p.pending.forget(id)
 	if err := p.write(encode(nil, kindStillRequest,
 		func(b []byte) []byte { return appendStill(b, id, seq, nil) })); err != nil {
-		return nil, ErrDied
+		return nil, 0, ErrDied
 	}
 	select {
-	case jpeg := <-reply:
-		if len(jpeg) == 0 {
-			return nil, errNoStill
+	case got := <-reply:
+		if len(got.jpeg) == 0 {
+			return nil, 0, errNoStill
 		}
-		return jpeg, nil
+		return got.jpeg, got.seq, nil
 	case <-p.done:
-		return nil, ErrDied
+		return nil, 0, ErrDied
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, 0, ctx.Err()
 	}
 }
 
 // respond passes the worker's response to the request that is waiting for it.
 func (p *Process) respond(body []byte) error {
-	id, jpeg, err := readStill(body)
+	id, seq, jpeg, err := readStill(body)
 	if err != nil {
 		return err
 	}
-	return p.pending.respond(id, slices.Clone(jpeg))
+	return p.pending.respond(id, still{slices.Clone(jpeg), seq})
 }
 
 // maxPending bounds the open requests.
 const maxPending = 64
 
-func (r *pendingRequests) request() (uint64, <-chan []byte, error) {
+func (r *pendingRequests) request() (uint64, <-chan still, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -267,16 +273,16 @@ func (r *pendingRequests) request() (uint64, <-chan []byte, error) {
 		return 0, nil, errors.New("too many requests for pictures at a time")
 	}
 	if r.open == nil {
-		r.open = map[uint64]chan []byte{}
+		r.open = map[uint64]chan still{}
 	}
 	r.last++
-	reply := make(chan []byte, 1)
+	reply := make(chan still, 1)
 	r.open[r.last] = reply
 	return r.last, reply, nil
 }
 
 // respond delivers the response if its request is still open; a response that was never requested is a protocol error.
-func (r *pendingRequests) respond(id uint64, jpeg []byte) error {
+func (r *pendingRequests) respond(id uint64, of still) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if id == 0 || id > r.last {
@@ -284,7 +290,7 @@ func (r *pendingRequests) respond(id uint64, jpeg []byte) error {
 	}
 	if c, ok := r.open[id]; ok {
 		delete(r.open, id)
-		c <- jpeg
+		c <- of
 	}
 	return nil
 }
@@ -302,6 +308,6 @@ func (r *pendingRequests) close() {
 	r.closed = true
 	for id, c := range r.open {
 		delete(r.open, id)
-		c <- nil
+		c <- still{}
 	}
 }

@@ -39,7 +39,7 @@ func decodeAll(r io.Reader) (decoded []kind, err error) {
 		case kindPreview:
 			_, _, _, _, err = readPreview(body)
 		case kindStill:
-			_, _, err = readStill(body)
+			_, _, _, err = readStill(body)
 		case kindStillRequest:
 			_, _, err = readStillRequest(body)
 		case kindEnd:
