@@ -60,6 +60,8 @@ func mayAll(ctx context.Context, role access.Role) bool { return access.FromCont
 // register adds all routes.
 func register(s *server, to huma.API) {
 	s.addCameras(to)
+	s.addSnapshots(to)
+	s.addCalibrations(to)
 	s.addAlerts(to)
 	s.addEvents(to)
 	s.addReports(to)

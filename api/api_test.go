@@ -62,6 +62,8 @@ type gates struct {
 	acked    string // by whom
 	edit     Edit
 	live
+
+	noPicture error // of Snapshot
 }
 
 func (g *gates) Status(context.Context) Status {

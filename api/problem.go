@@ -46,7 +46,7 @@ func problemOf(err error) *problem.Problem {
 	status, code := http.StatusServiceUnavailable, errcode.StoreFailing
 	switch {
 	case errors.Is(err, ErrNoCamera), errors.Is(err, ErrNotFound),
-		errcode.Of(err) == errcode.StoreNoAlert:
+		errcode.Of(err) == errcode.StoreNoAlert, errcode.Of(err) == errcode.CalibrationNone:
 		status, code = http.StatusNotFound, errcode.RequestNotFound
 	case errors.As(err, new(Invalid)):
 		status, code = http.StatusUnprocessableEntity, errcode.RequestInvalid
@@ -55,5 +55,14 @@ func problemOf(err error) *problem.Problem {
 	case errors.As(err, new(Stale)):
 		status, code = http.StatusPreconditionFailed, errcode.CameraChanged
 	}
-	return problem.New(status, errcode.Of(code.Default(err)), strings.ToValidUTF8(err.Error(), "?"))
+	none, noPicture := errors.AsType[NoPicture](err)
+	if noPicture {
+		status, code = http.StatusConflict, errcode.CameraNoSnapshot
+	}
+	p := problem.New(status, errcode.Of(code.Default(err)), strings.ToValidUTF8(err.Error(), "?"))
+	if noPicture && !none.Since.IsZero() {
+		since := none.Since.UTC()
+		p.Since = &since
+	}
+	return p
 }

@@ -12,6 +12,8 @@ type System interface {
 	Cameras
 	Alerts
 	Live
+	Snapshots
+	Calibrations
 	Reporter
 	// OpenAddress returns an address at which a browser is logged in once.
 	OpenAddress(ctx context.Context) (OneTimeAddress, error)

@@ -17,9 +17,10 @@ import (
 // apiSystem is what the API serves: a running system with its stored alerts and its health. It implements api.System.
 type apiSystem struct {
 	*system
-	health *health.Health
-	alerts *archive.Archive
-	index  *archive.Index // of alerts
+	health    *health.Health
+	alerts    *archive.Archive
+	index     *archive.Index // of alerts
+	snapshots *snapshots
 }
 
 // OpenAddress implements api.System.

@@ -213,7 +213,10 @@ func (q *requests) request(t *testing.T, method, path string, op apiOperation) *
 // Requests that are made from the OpenAPI document, valid and not, never fail within vigil, and every answer is as the
 // document says. VIGIL_FUZZ is the number of requests of each route.
 func TestAPIAgainstDocument(t *testing.T) {
-	r := startReloading(t, 2)
+	r := startReloading(t, 2, func(r *reloading) map[string]string {
+		r.calibrate("c0", 0.2)
+		return map[string]string{"c0": ", calibration: c0.json"}
+	})
 	c := r.api()
 	doc, err := libopenapi.NewDocument(api.Document())
 	if err != nil {

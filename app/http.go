@@ -73,7 +73,7 @@ func (h *httpServices) routes(s *system, guard *access.Guard, numbers http.Handl
 	mux.Handle("GET /healthz", access.Public, h.health.AliveHandler())
 	mux.Handle("GET /readyz", access.View, h.health.ReadyHandler())
 	stored := archive.New(s.sinks.Conn())
-	api.AddRoutes(mux, &apiSystem{s, h.health, stored, archive.NewIndex(stored)})
+	api.AddRoutes(mux, &apiSystem{s, h.health, stored, archive.NewIndex(stored), newSnapshots()})
 	return mux
 }
 

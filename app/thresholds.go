@@ -24,6 +24,7 @@ type thresholds struct {
 	queue  *lossy.Queue[*calibrate.Adapted]
 	mu     sync.Mutex         // held while a file is written
 	logged map[string]float64 // theta of each camera as last logged; of the first measure
+	latest map[string]*calibrate.Adapted
 	stop   chan struct{}
 	done   chan struct{}
 }
@@ -33,7 +34,7 @@ func openThresholds(dataDir string, log *slog.Logger) *thresholds {
 	t := &thresholds{
 		dir: filepath.Join(dataDir, "thresholds"), log: log,
 		queue: lossy.New(func(a, b *calibrate.Adapted) bool { return a.Camera == b.Camera }),
-		stop:  make(chan struct{}), done: make(chan struct{}), logged: map[string]float64{},
+		stop:  make(chan struct{}), done: make(chan struct{}), logged: map[string]float64{}, latest: map[string]*calibrate.Adapted{},
 	}
 	go t.run()
 	return t
@@ -56,7 +57,7 @@ func (t *thresholds) follow(cam *pipeline.Camera) {
 	}
 	now := cam.Adaptive.Adapted()
 	t.mu.Lock()
-	t.logged[cam.Name] = now.Measures[0].Theta
+	t.logged[cam.Name], t.latest[cam.Name] = now.Measures[0].Theta, now
 	t.mu.Unlock()
 	if now.Seconds > 0 {
 		t.logAdapted(now)
@@ -69,6 +70,14 @@ func (t *thresholds) keep(cameras []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	maps.DeleteFunc(t.logged, func(name string, _ float64) bool { return !slices.Contains(cameras, name) })
+	maps.DeleteFunc(t.latest, func(name string, _ *calibrate.Adapted) bool { return !slices.Contains(cameras, name) })
+}
+
+// of returns what a camera's thresholds are adapted to, which must not be changed; nil if it is not known.
+func (t *thresholds) of(camera string) *calibrate.Adapted {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.latest[camera]
 }
 
 // close writes the last state of the cameras, which no longer run, and stops.
@@ -106,6 +115,9 @@ func (t *thresholds) save(cam pipeline.Camera) {
 func (t *thresholds) write(a *calibrate.Adapted) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.latest[a.Camera] != nil {
+		t.latest[a.Camera] = a
+	}
 	err := os.MkdirAll(t.dir, 0o700)
 	if err == nil {
 		err = a.Write(t.path(a.Camera))

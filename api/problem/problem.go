@@ -5,6 +5,7 @@ package problem
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"vigil/internal/errcode"
 )
@@ -26,6 +27,8 @@ type Problem struct {
 	Code string `json:"code"`
 	// Remedy says what to do, as the catalogue has it.
 	Remedy string `json:"remedy"`
+	// Since is when what is wrong began, such as since when a camera gives no picture; absent if it is unknown.
+	Since *time.Time `json:"since,omitempty"`
 	// Fields are the parts of the request that are not valid.
 	Fields []Field `json:"fields,omitempty"`
 }

@@ -28,6 +28,8 @@ const (
 	CameraUnscorable           Code = "camera.unscorable"
 	CameraOverloaded           Code = "camera.overloaded"
 	CameraNote                 Code = "camera.note"
+	CameraPaused               Code = "camera.paused"
+	CameraNoSnapshot           Code = "camera.no_snapshot"
 	CameraFailed               Code = "camera.failed"
 
 	RecordingTruncated Code = "recording.truncated"

@@ -161,6 +161,17 @@ var table = []Entry{
 		Remedy: "Follow the line's advice, mostly a setting of the camera. Each note of a camera is logged once.",
 	},
 	{
+		Code: CameraPaused, Title: "The camera is paused",
+		Cause:  "Somebody has paused the camera, so it is not even opened, and there is no picture of it.",
+		Remedy: "Resume it with 'vigil camera resume'; a pause with an end is over by itself.",
+	},
+	{
+		Code: CameraNoSnapshot, Title: "There is no picture of the camera now",
+		Cause: "The camera is being opened, its recording has ended, no clip has been scored in time for a heat map, " +
+			"or too many pictures are being drawn.",
+		Remedy: "Ask again in a moment; 'vigil status' shows the state of the camera and its reason.",
+	},
+	{
 		Code: CameraFailed, Title: "The source failed",
 		Cause: "The source could not be opened or read, for a reason without a code of its own; the error says " +
 			"which.",

@@ -16,7 +16,7 @@ func (c *Calibration) Print(w io.Writer, path string) {
 		fmt.Fprintln(w, text)
 	}
 	for _, s := range c.Scales() {
-		f := c.fitOf(s.Measure)
+		f := c.FitOf(s.Measure)
 		name := ""
 		if c.Appearance != nil {
 			name = string(s.Measure) + ": "
@@ -40,8 +40,8 @@ func (c *Calibration) Print(w io.Writer, path string) {
 	}
 }
 
-// fitOf returns what is fitted for a measure that the calibration has.
-func (c *Calibration) fitOf(m detect.Measure) MeasureFit {
+// FitOf returns what is fitted for a measure that the calibration has.
+func (c *Calibration) FitOf(m detect.Measure) MeasureFit {
 	if c.Appearance != nil && m == detect.Appearance {
 		return *c.Appearance
 	}
