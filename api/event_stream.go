@@ -30,10 +30,6 @@ func newEventStream(s *server, sub *subscription, w http.ResponseWriter, r *http
 // run sends events until the client has left, may not see them any more or is too slow, or until the Hub is closed.
 // It leaves no goroutine.
 func (st *eventStream) run(ctx context.Context, after AlertPosition) {
-	// The server's deadlines are for whole requests. The one for reading would end ctx.
-	if err := st.rc.SetReadDeadline(time.Time{}); err != nil {
-		return
-	}
 	var work sync.WaitGroup
 	defer work.Wait()
 	ctx, stop := context.WithCancel(ctx)
@@ -114,7 +110,7 @@ func (st *eventStream) sendStates(ctx context.Context) bool {
 	return st.send(b.Bytes())
 }
 
-// send writes text; false if the stream is over.
+// send writes text; false if the stream is over. The server's own deadline is for a whole answer.
 func (st *eventStream) send(text []byte) bool {
 	began := time.Now()
 	if err := st.rc.SetWriteDeadline(began.Add(eventTimeout)); err != nil || st.sub.ended() {

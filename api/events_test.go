@@ -98,7 +98,9 @@ type served struct {
 }
 
 // serve serves gates with deadlines that are far shorter than a stream.
-func serve(t *testing.T) *served {
+func serve(t *testing.T) *served { return serveBy(t, (*httptest.Server).Start) }
+
+func serveBy(t *testing.T, start func(*httptest.Server)) *served {
 	t.Helper()
 	s := &served{T: t, gates: &gates{revision: 1}, accounts: access.NewStore(t.TempDir())}
 	s.Hub().check, s.Hub().heartbeat = 5*time.Millisecond, 10*time.Millisecond
@@ -113,7 +115,7 @@ func serve(t *testing.T) *served {
 			_ = tcp.SetWriteBuffer(4 << 10) // so that a client that does not read is soon noticed
 		}
 	}
-	s.http.Start()
+	start(s.http)
 	t.Cleanup(s.http.Close)
 	return s
 }
@@ -258,6 +260,29 @@ func TestStream(t *testing.T) {
 		`{"camera":"yard","state":"stalled","since":"2026-01-01T00:00:00Z","detail":"why","code":"x.y"}`)
 	s.store("gate")
 	c.expect(EventAlert, `{"camera":"gate","seq":0}`)
+}
+
+// The same over HTTP/2, where deadlines are those of a stream.
+func TestStreamOverHTTP2(t *testing.T) {
+	s := serveBy(t, func(h *httptest.Server) {
+		h.EnableHTTP2 = true
+		h.StartTLS()
+	})
+	w := s.get("?kind=alert", "")
+	if w.ProtoMajor != 2 {
+		t.Fatal(w.Proto)
+	}
+	c := &client{t, w.Body, bufio.NewReader(w.Body)}
+	for range 20 { // of 10 ms each
+		if e, err := c.block(); err != nil || e.event != "" {
+			t.Fatalf("instead of a heartbeat: %+v, %v", e, err)
+		}
+	}
+	s.store("gate")
+	c.expect(EventAlert, `"seq":0`)
+	s.Hub().Close()
+	c.rest()
+	s.untilOpen(0)
 }
 
 // Only what was asked for comes.

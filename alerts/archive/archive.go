@@ -47,6 +47,7 @@ func (m Message) Data() (json.RawMessage, error) {
 type Archive struct {
 	conn   *broker.Conn
 	server *broker.Server // of a store that no vigil has open; nil for a running server
+	index  *Index         // nil for none
 }
 
 // New returns an Archive of the alerts behind a connection, which the caller closes.

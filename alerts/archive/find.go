@@ -18,8 +18,8 @@ import (
 // maxClockSkew is how far the clock that created an id may be ahead of the server's.
 const maxClockSkew = time.Hour
 
-// Messages returns the messages of one alert in order, each once, or ErrNoAlert. It reads the headers of messages
-// stored since the id was created.
+// Messages returns the messages of one alert in order, each once, or ErrNoAlert. Without an index it reads the headers
+// of messages stored since the id was created.
 func (a *Archive) Messages(ctx context.Context, id string) ([]Message, error) {
 	if err := alerts.ValidID(id); err != nil {
 		return nil, err
@@ -49,6 +49,9 @@ func (a *Archive) Messages(ctx context.Context, id string) ([]Message, error) {
 
 // numbersOf returns the numbers of an alert's messages in the stream without repeats.
 func (a *Archive) numbersOf(ctx context.Context, id string) ([]uint64, error) {
+	if a.index != nil {
+		return a.index.numbers(ctx, id)
+	}
 	u, err := ulid.ParseStrict(id)
 	if err != nil {
 		return nil, err

@@ -99,12 +99,14 @@ type stored struct {
 	number uint64
 }
 
-// NewIndex returns an index of an archive, which reads nothing before its first call.
+// NewIndex returns an index of an archive, which reads nothing before its first call. From then on the archive finds
+// the messages of an alert by it; so it is called before the archive is used.
 func NewIndex(a *Archive) *Index {
-	return &Index{
+	a.index = &Index{
 		archive: a, byID: map[string]*indexed{}, messages: newCache[uint64, Message](),
 		acks: newCache[string, *alerts.Ack](),
 	}
+	return a.index
 }
 
 // PageOptions select a part of a list of alerts. The zero value selects all of them.
@@ -146,6 +148,22 @@ func (x *Index) Page(ctx context.Context, o PageOptions) ([]Entry, error) {
 		}
 		o.Before = found[len(found)-1].place // some were deleted
 	}
+}
+
+// numbers returns the numbers of an alert's messages in the stream, without repeats; none if there is no such alert.
+func (x *Index) numbers(ctx context.Context, id string) ([]uint64, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.update(ctx); err != nil {
+		return nil, err
+	}
+	var all []uint64
+	if i := x.byID[id]; i != nil {
+		for _, m := range i.messages {
+			all = append(all, m.number)
+		}
+	}
+	return all, nil
 }
 
 // find returns copies of the newest so many alerts that are selected, or of all if limit is 0, and the cache for them.

@@ -128,6 +128,12 @@ func TestPagesAfterDeletion(t *testing.T) {
 	if err != nil || page[1].Alert.Seq != 1 {
 		t.Errorf("an alert without its last message: %+v, %v", page, err)
 	}
+	if found, err := x.archive.Messages(ctx, ids[4]); err != nil || len(found) != 2 || found[1].Alert.Seq != 1 {
+		t.Errorf("its messages: %+v, %v", found, err)
+	}
+	if _, err := x.archive.Messages(ctx, ids[0]); !errors.Is(err, ErrNoAlert) {
+		t.Errorf("the messages of a deleted alert: %v", err)
+	}
 	for _, n := range []uint64{16, 17, 18} { // the last alert: the numbers go on behind it
 		if err := s.DeleteMsg(ctx, n); err != nil {
 			t.Fatal(err)

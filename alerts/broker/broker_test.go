@@ -154,6 +154,45 @@ func TestFollowWithoutHistoryBeginsNow(t *testing.T) {
 	}
 }
 
+// Behind a position comes each message once, also those to come, and all of a stream that was created again.
+func TestFollowFromAPosition(t *testing.T) {
+	c := dial(t, DialOptions{Server: serve(t, Options{})})
+	ctx := alerttest.Within(t)
+	a, b := publish(t, c, event("a")), publish(t, c, event("b"))
+	now, err := c.State(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := now.Position()
+	if at.Seq != 2 {
+		t.Fatalf("behind the second message: %+v", at)
+	}
+	got := follow(t, c, FollowOptions{After: &at})
+	behindFirst := follow(t, c, FollowOptions{After: &Position{at.Created, 1}})
+	d := publish(t, c, event("d"))
+	expect(t, got, d)
+	expect(t, behindFirst, b, d)
+	if p, err := c.startAt(ctx, FollowOptions{After: &Position{at.Created, 99}}); err != nil || p.next != 4 {
+		t.Errorf("behind a message that is not there yet: %+v, %v, want 4", p, err)
+	}
+	expect(t, follow(t, c, FollowOptions{After: &Position{at.Created.Add(-time.Second), 2}}), a, b, d)
+	if err := c.js.DeleteStream(ctx, Stream); err != nil {
+		t.Fatal(err)
+	}
+	e := publish(t, c, event("e"))
+	positions := make(chan Position, 1)
+	ctx, stop := context.WithCancel(ctx)
+	err = c.Follow(ctx, FollowOptions{After: &at}, func(r Record) error {
+		positions <- r.Position()
+		stop()
+		return nil
+	})
+	if p := <-positions; err != nil || p.Seq != 1 || !p.Created.After(at.Created) {
+		t.Errorf("of a new stream: %+v, %v", p, err)
+	}
+	expect(t, got, e)
+}
+
 func TestRepeatIsStoredOnce(t *testing.T) {
 	c := dial(t, DialOptions{Server: serve(t, Options{})})
 	a := publish(t, c, event("a"))
