@@ -46,7 +46,7 @@ func logins(t *testing.T, g *Guard) []login {
 				add: func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) },
 			}, login{
 				name: "user " + name, role: role, cameras: cameras,
-				add: func(r *http.Request) { r.AddCookie(cookie(g.TLS, session)) },
+				add: func(r *http.Request) { r.AddCookie(cookie(g.TLS, r.Host, session)) },
 			})
 		}
 	}
@@ -55,13 +55,13 @@ func logins(t *testing.T, g *Guard) []login {
 		return func(r *http.Request) { r.Header.Set("Authorization", value) }
 	}
 	return append(all,
-		login{name: "one-time", role: RoleOperate, add: func(r *http.Request) { r.AddCookie(cookie(g.TLS, once)) }},
+		login{name: "one-time", role: RoleOperate, add: func(r *http.Request) { r.AddCookie(cookie(g.TLS, r.Host, once)) }},
 		login{name: "wrong token", anybody: true, add: wrong("Bearer vigil_" + newSecret())},
 		login{name: "empty token", anybody: true, add: wrong("Bearer ")},
 		login{name: "another scheme", anybody: true, add: wrong("Basic dXNlcjpwYXNzd29yZA==")},
 		login{
 			name: "wrong cookie", role: map[bool]Role{true: RoleView}[g.Loopback], anybody: true,
-			add: func(r *http.Request) { r.AddCookie(cookie(g.TLS, "x")) },
+			add: func(r *http.Request) { r.AddCookie(cookie(g.TLS, r.Host, "x")) },
 		},
 		login{name: "two tokens", anybody: true, add: func(r *http.Request) {
 			r.Header["Authorization"] = []string{"Bearer a", "Bearer b"}

@@ -24,7 +24,8 @@ type Certificate struct {
 
 	mu      sync.Mutex
 	looked  time.Time
-	seen    [2]fs.FileInfo
+	seen    [2]fs.FileInfo // of the current one
+	failed  string         // why newer files could not be used
 	current *tls.Certificate
 }
 
@@ -58,14 +59,17 @@ func (c *Certificate) get() *tls.Certificate {
 	if same(files[0], c.seen[0]) && same(files[1], c.seen[1]) {
 		return c.current
 	}
-	c.seen = files
 	changed, err := c.load()
-	if err != nil {
+	if err != nil { // it is tried again at the next look: what is wrong need not be in the files' times
+		if text := err.Error(); text == c.failed {
+			return c.current
+		}
+		c.failed = err.Error()
 		c.log.Error("a changed TLS certificate cannot be used; the one before goes on", "error", err,
 			errcode.Key, errcode.AccessTLS)
 		return c.current
 	}
-	c.current = changed
+	c.current, c.seen, c.failed = changed, files, ""
 	c.log.Info("TLS certificate read again", "file", c.certFile, "until", changed.Leaf.NotAfter)
 	return c.current
 }

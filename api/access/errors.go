@@ -28,7 +28,7 @@ var (
 type limited struct{ wait time.Duration }
 
 func (l limited) Error() string {
-	return "too many wrong logins; try again in " + strconv.Itoa(l.seconds()) + " s"
+	return "too many logins; try again in " + strconv.Itoa(l.seconds()) + " s"
 }
 
 // ErrorCode returns its code in the catalogue.

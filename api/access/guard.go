@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"vigil/internal/errcode"
@@ -29,41 +30,38 @@ type Guard struct {
 	hashing  hashing
 	cross    http.CrossOriginProtection
 	refused  refused
+
+	unreadable atomic.Pointer[string] // why users and tokens could not be read at last
 }
 
 // NewGuard returns a Guard.
 func NewGuard(o Options) *Guard {
 	return &Guard{
 		Options: o, sessions: sessions{all: map[digest]session{}}, once: oneTimes{all: map[digest]time.Time{}},
-		limits: newLimits(), hashing: make(hashing, maxHashing),
+		limits: newLimits(), hashing: make(hashing, maxHashing), refused: make(refused, len(refusals)),
 	}
 }
 
-// Require returns a handler that answers only to requests with a permission. It panics for no permission at all: a
-// route must declare one.
+// Require returns a handler that answers only to requests with a permission; a Mux has made the other checks. It panics
+// for no permission at all: a route must declare one.
 func (g *Guard) Require(p Permission, h http.Handler) http.Handler {
 	if p.scope == scopeNone {
 		panic("access: a route without a permission")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		setHeaders(w.Header())
-		if err := g.checkSite(r); err != nil {
-			g.refuse(w, err)
-			return
-		}
-		who, err := g.allow(p, r)
+		who, err := g.allow(p, r, true)
 		if err != nil {
 			g.refuse(w, err)
 			return
 		}
-		again := func() (Principal, error) { return g.allow(p, r) }
+		again := func() (Principal, error) { return g.allow(p, r, false) }
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), admittedKey, admitted{who, again})))
 	})
 }
 
-// allow identifies the principal of a request and checks the permission.
-func (g *Guard) allow(p Permission, r *http.Request) (Principal, error) {
-	who, err := g.identify(r)
+// allow identifies the principal of a request and checks the permission. use says that a session is in use.
+func (g *Guard) allow(p Permission, r *http.Request, use bool) (Principal, error) {
+	who, err := g.identify(r, use)
 	if p.scope == scopePublic {
 		return who, nil // also with a login that is wrong, so that one can log in again
 	}
@@ -75,7 +73,7 @@ func (g *Guard) allow(p Permission, r *http.Request) (Principal, error) {
 
 // identify returns on whose behalf a request is made; the zero value for nobody. A token that is wrong is an error, not
 // nobody; a session that is over is nobody, as without its cookie.
-func (g *Guard) identify(r *http.Request) (Principal, error) {
+func (g *Guard) identify(r *http.Request, use bool) (Principal, error) {
 	if other, onSocket := peerOf(r.Context()); onSocket {
 		if !other.trusted() {
 			return Principal{}, ErrDenied
@@ -86,7 +84,7 @@ func (g *Guard) identify(r *http.Request) (Principal, error) {
 		return g.identifyToken(r)
 	}
 	if secret := g.cookieOf(r); secret != "" {
-		if who, ok, err := g.identifySession(secret); ok || err != nil {
+		if who, ok, err := g.identifySession(secret, use); ok || err != nil {
 			return who, err
 		}
 	}
@@ -113,8 +111,8 @@ func (g *Guard) identifyToken(r *http.Request) (Principal, error) {
 	return Principal{KindToken, t.Name, t.Grant}, nil
 }
 
-func (g *Guard) identifySession(secret string) (who Principal, ok bool, err error) {
-	s, ok := g.sessions.find(secret)
+func (g *Guard) identifySession(secret string, use bool) (who Principal, ok bool, err error) {
+	s, ok := g.sessions.find(secret, use)
 	switch {
 	case !ok:
 		return Principal{}, false, nil
@@ -133,15 +131,19 @@ func (g *Guard) identifySession(secret string) (who Principal, ok bool, err erro
 	return Principal{KindUser, u.Name, u.Grant}, true, nil
 }
 
-// broken logs why users and tokens cannot be read. The answer does not tell, since it has paths in it.
+// broken logs why users and tokens cannot be read, once for each reason. The answer does not tell, since it has paths in
+// it.
 func (g *Guard) broken(err error) error {
-	g.Log.Error("users and tokens cannot be read: nobody can log in", "error", err,
-		errcode.Key, errcode.AccessFile)
+	text := err.Error()
+	if last := g.unreadable.Swap(&text); last == nil || *last != text {
+		g.Log.Error("users and tokens cannot be read: none of them can log in", "error", err,
+			errcode.Key, errcode.AccessFile)
+	}
 	return errUnreadable
 }
 
 func (g *Guard) cookieOf(r *http.Request) string {
-	c, err := r.Cookie(cookieName(g.TLS))
+	c, err := r.Cookie(cookieName(g.TLS, r.Host))
 	if err != nil {
 		return ""
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -186,9 +187,33 @@ func TestNoRoute(t *testing.T) {
 			t.Errorf("%s: %d %v", host, res.StatusCode, res.Header)
 		}
 	}
+	// The redirection of a path that is not clean is an answer like any other.
+	if res := do(t, g, "GET", "//view", "", func(r *http.Request) { r.Host = "evil.example" }); res.StatusCode != 421 {
+		t.Errorf("a path that is not clean: %d", res.StatusCode)
+	}
 	if res := do(t, g, "PATCH", "/api/v1/session", "", nil); res.StatusCode != 405 {
 		t.Errorf("another method: %d", res.StatusCode)
 	}
+}
+
+// A route that panics is logged, with where, and its answer is cut.
+func TestPanic(t *testing.T) {
+	g := testGuard(t, true, false)
+	var log bytes.Buffer
+	g.Log = slog.New(slog.NewTextHandler(&log, nil))
+	mux := NewMux(g)
+	mux.Handle("GET /fault", View, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a fault") }))
+	defer func() {
+		if p := recover(); p != http.ErrAbortHandler { //nolint:errorlint // It is this very value.
+			t.Errorf("it panics with %v", p)
+		}
+		if text := log.String(); !strings.Contains(text, "a fault") || !strings.Contains(text, "GET /fault") ||
+			!strings.Contains(text, "TestPanic") {
+			t.Errorf("the log: %s", text)
+		}
+	}()
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "http://localhost/fault", nil)
+	mux.ServeHTTP(httptest.NewRecorder(), r)
 }
 
 // What a proxy on this machine passes on is not from this machine.

@@ -18,6 +18,8 @@ var (
 	perAddress = budget{5, 30 * time.Second}
 	perUser    = budget{20, 30 * time.Second}
 	perServer  = budget{100, 2 * time.Second}
+	// perUserRight is of all logins of a user, also right ones: a hash takes a processor core for a while.
+	perUserRight = budget{60, 5 * time.Second}
 )
 
 // maxTracked bounds the addresses and users that are remembered.

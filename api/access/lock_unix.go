@@ -39,3 +39,11 @@ func checkOwner(dir string) error {
 	}
 	return nil
 }
+
+// checkFileOwner returns an error if a file is another user's, who could give logins to anyone.
+func checkFileOwner(path string, info fs.FileInfo) error {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() && st.Uid != 0 {
+		return fmt.Errorf("%s belongs to the user with the id %d, not to the one that vigil runs as", path, st.Uid)
+	}
+	return nil
+}

@@ -12,11 +12,8 @@ import (
 
 var errUnreadable = errcode.AccessFile.New("users and tokens cannot be read; the log says why")
 
-const (
-	maxLogin = 8 << 10 // bytes of a request
-	// maxHashWait is how long a login waits for those before it.
-	maxHashWait = 5 * time.Second
-)
+// maxHashWait is how long a login waits for those before it.
+const maxHashWait = 5 * time.Second
 
 // AddRoutes adds the pages of one-time addresses.
 //
@@ -35,13 +32,13 @@ func (g *Guard) Login(r *http.Request, user, password string) (Principal, *http.
 		g.refused.add(err)
 		return Principal{}, nil, err
 	}
-	return who, cookie(g.TLS, g.sessions.begin(g.cookieOf(r), id, who.Name)), nil
+	return who, cookie(g.TLS, r.Host, g.sessions.begin(g.cookieOf(r), id, who.Name)), nil
 }
 
 // Logout ends the session of a request, and returns the cookie that deletes its own.
 func (g *Guard) Logout(r *http.Request) *http.Cookie {
 	g.sessions.end(g.cookieOf(r))
-	return cookie(g.TLS, "")
+	return cookie(g.TLS, r.Host, "")
 }
 
 // login checks a password within the limits.
@@ -56,7 +53,7 @@ func (g *Guard) login(ctx context.Context, remote, user, password string) (who P
 		known, h = u.Name, u.hash
 	}
 	cost := charges(remote, user)
-	if wait := g.limits.take(cost); wait > 0 {
+	if wait := g.limits.take(append(cost, charge{"logins " + digestOf(user).String(), perUserRight})); wait > 0 {
 		return Principal{}, "", limited{wait}
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxHashWait)
@@ -96,18 +93,15 @@ func (g *Guard) serveOpen(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (g *Guard) serveOpened(w http.ResponseWriter, r *http.Request) {
-	cost := charges(r.RemoteAddr, "")
-	if wait := g.limits.take(cost); wait > 0 {
-		g.refuse(w, limited{wait})
-		return
-	}
+	// There are no limits on guesses of 256 bits, so that nobody can block this way in; only the log is protected.
 	if !g.once.use(r.URL.Query().Get("once")) {
-		g.Log.Warn("wrong one-time address", "address", r.RemoteAddr, errcode.Key, errcode.AccessWrongLogin)
+		if g.limits.take([]charge{{"logged", perServer}}) == 0 {
+			g.Log.Warn("wrong one-time address", "address", r.RemoteAddr, errcode.Key, errcode.AccessWrongLogin)
+		}
 		g.refuse(w, ErrWrong)
 		return
 	}
-	g.limits.refund(cost)
 	g.Log.Info("login by a one-time address", "address", r.RemoteAddr)
-	http.SetCookie(w, cookie(g.TLS, g.sessions.begin(g.cookieOf(r), "", "")))
+	http.SetCookie(w, cookie(g.TLS, r.Host, g.sessions.begin(g.cookieOf(r), "", "")))
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }

@@ -13,9 +13,9 @@ var refusals = []errcode.Code{
 }
 
 // refused counts the requests that were refused, as refusals.
-type refused [7]atomic.Uint64
+type refused []atomic.Uint64
 
-func (r *refused) add(err error) {
+func (r refused) add(err error) {
 	for i, code := range refusals {
 		if errcode.Of(err) == code {
 			r[i].Add(1)

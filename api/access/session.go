@@ -1,6 +1,7 @@
 package access
 
 import (
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -12,6 +13,8 @@ const (
 	sessionIdle    = 12 * time.Hour
 	sessionLongest = 7 * 24 * time.Hour
 	maxSessions    = 1024
+	// maxOfUser is how many a user has; a further one takes the place of that user's oldest.
+	maxOfUser = 16
 )
 
 // session is a login.
@@ -37,12 +40,31 @@ func (s *sessions) begin(old, userID, user string) (secret string) {
 	defer s.mu.Unlock()
 	now := time.Now()
 	delete(s.all, digestOf(old))
+	s.forgetOf(userID)
 	if len(s.all) >= maxSessions {
 		s.forget(now)
 	}
 	secret = newSecret()
 	s.all[digestOf(secret)] = session{userID, user, now, now}
 	return secret
+}
+
+// forgetOf drops a user's session that was used least recently, if there are too many.
+func (s *sessions) forgetOf(userID string) {
+	var oldest digest
+	var last time.Time
+	n := 0
+	for key, one := range s.all {
+		if one.userID != userID {
+			continue
+		}
+		if n++; n == 1 || one.used.Before(last) {
+			oldest, last = key, one.used
+		}
+	}
+	if userID != "" && n >= maxOfUser {
+		delete(s.all, oldest)
+	}
 }
 
 // forget drops the sessions that are over, and if there are too many others, the one that was used least recently.
@@ -61,8 +83,8 @@ func (s *sessions) forget(now time.Time) {
 	}
 }
 
-// find returns the session of a cookie and marks it as used.
-func (s *sessions) find(secret string) (session, bool) {
+// find returns the session of a cookie, and notes its use.
+func (s *sessions) find(secret string, use bool) (session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key, now := digestOf(secret), time.Now()
@@ -71,7 +93,7 @@ func (s *sessions) find(secret string) (session, bool) {
 		delete(s.all, key)
 		return session{}, false
 	}
-	if ok {
+	if ok && use {
 		one.used = now
 		s.all[key] = one
 	}
@@ -84,18 +106,24 @@ func (s *sessions) end(secret string) {
 	delete(s.all, digestOf(secret))
 }
 
-// cookieName has the prefix with which browsers insist on TLS, this host and all paths.
-func cookieName(tls bool) string {
-	if tls {
-		return "__Host-vigil-session"
+// cookieName has the port in it, since browsers send the cookies of a host to all of its ports: two vigils on a machine
+// do not end each other's sessions. With TLS it has the prefix with which browsers insist on TLS, this host and all
+// paths.
+func cookieName(tls bool, host string) string {
+	name := "vigil-session"
+	if _, port, err := net.SplitHostPort(host); err == nil {
+		name += "-" + port
 	}
-	return "vigil-session"
+	if tls {
+		return "__Host-" + name
+	}
+	return name
 }
 
-// cookie returns the cookie of a session; an empty secret deletes it.
-func cookie(tls bool, secret string) *http.Cookie {
+// cookie returns the cookie of a session at a host; an empty secret deletes it.
+func cookie(tls bool, host, secret string) *http.Cookie {
 	c := &http.Cookie{
-		Name: cookieName(tls), Value: secret, Path: "/", HttpOnly: true, Secure: tls,
+		Name: cookieName(tls, host), Value: secret, Path: "/", HttpOnly: true, Secure: tls,
 		SameSite: http.SameSiteStrictMode,
 	}
 	if secret == "" {

@@ -30,7 +30,6 @@ type Store struct {
 	mu   sync.Mutex
 	info fs.FileInfo // of the file that was read; nil if there was none
 	now  accounts
-	err  error
 }
 
 // NewStore returns the store of a data directory, which need not exist.
@@ -51,17 +50,24 @@ func (s *Store) accounts() (accounts, error) {
 		return accounts{}, errcode.AccessFile.Wrap(err)
 	}
 	if s.info != nil && same(s.info, info) && s.info.Mode() == info.Mode() {
-		return s.now, s.err
+		return s.now, nil
 	}
-	s.info = info
-	s.now, s.err = load(s.path(), info)
-	return s.now, s.err
+	now, err := load(s.path(), info)
+	if err != nil { // it is read again next time: what is wrong with it need not be in info
+		s.info = nil
+		return accounts{}, err
+	}
+	s.info, s.now = info, now
+	return now, nil
 }
 
 func load(path string, info fs.FileInfo) (accounts, error) {
-	if perm := info.Mode().Perm(); perm&0o007 != 0 {
+	if perm := info.Mode().Perm(); perm&0o077 != 0 {
 		return accounts{}, errcode.AccessFile.Wrap(fmt.Errorf(
-			"%s has the mode %04o, so that every user of this machine may open it: chmod 600 %s", path, perm, path))
+			"%s has the mode %04o, so that other users of this machine may open it: chmod 600 %s", path, perm, path))
+	}
+	if err := checkFileOwner(path, info); err != nil {
+		return accounts{}, errcode.AccessFile.Wrap(err)
 	}
 	text, err := regular.ReadFile(path)
 	if err != nil {

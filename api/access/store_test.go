@@ -160,11 +160,19 @@ func TestBadFiles(t *testing.T) {
 	if err := s.AddUser("anna", "a long password", Grant{Role: RoleView}); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(s.path(), 0o604); err != nil {
+	for _, mode := range []os.FileMode{0o604, 0o660} {
+		if err := os.Chmod(s.path(), mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Users(); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+	if err := os.Chmod(s.path(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Users(); err == nil || !strings.Contains(err.Error(), "chmod 600") {
-		t.Errorf("open to everybody: %v", err)
+	if all, err := s.Users(); err != nil || len(all) != 1 {
+		t.Errorf("as it was: %v, %v", all, err)
 	}
 }
 
