@@ -1,14 +1,12 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -202,8 +200,8 @@ func (s *server) listAlerts(ctx context.Context, in *alertsInput) (*alertsOutput
 		if err := alerts.ValidCamera(in.Camera); err != nil {
 			return nil, problem.New(http.StatusUnprocessableEntity, errcode.RequestInvalid, "camera: "+err.Error())
 		}
-		if err := s.permit(ctx, access.RoleView, in.Camera); err != nil {
-			return nil, err
+		if !may(ctx, access.RoleView, in.Camera) {
+			return nil, problemOf(fmt.Errorf("camera %q: %w", in.Camera, ErrNoCamera))
 		}
 	}
 	page := AlertList{}
@@ -297,15 +295,8 @@ func (s *server) readEvidence(ctx context.Context, in *evidenceInput) (*huma.Str
 	if i < 0 {
 		return nil, problem.New(http.StatusNotFound, errcode.RequestNotFound, "alert "+in.ID+" has no such evidence")
 	}
-	e := a.Evidence[i]
-	data, err := s.Evidence(ctx, in.ID, e)
-	if err != nil {
-		return nil, problemOf(err)
-	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		r, w := humago.Unwrap(c)
-		w.Header().Set("Content-Type", e.MediaType)
-		w.Header().Set("ETag", strconv.Quote(e.SHA256))
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+		s.serveEvidence(w, r, in.ID, a.Evidence[i])
 	}}, nil
 }

@@ -188,7 +188,7 @@ func TestReports(t *testing.T) {
 		want, not    string
 	}{
 		{operator, "GET", "/config", 200, "quoted", ""},
-		{anonymous, "GET", "/config", 200, "threads: 1", "quoted"},
+		{anonymous, "GET", "/config", 401, "access.login", "threads"},
 		{viewsYard, "GET", "/config", 403, "access.denied", "threads"},
 		{operator, "POST", "/config/check", 200, `"valid":true`, ""},
 		{anonymous, "POST", "/config/check", 401, "access.login", ""},

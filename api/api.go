@@ -15,6 +15,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/semaphore"
 
 	"vigil/api/access"
 )
@@ -38,7 +39,9 @@ func Document() []byte { return document }
 // AddRoutes adds everything below /api/ to a mux, whose guard decides who may have it.
 func AddRoutes(mux *access.Mux, system System) {
 	a := &adapter{mux: mux, methods: map[string][]string{}}
-	register(&server{System: system, guard: mux.Guard()}, newAPI(a))
+	register(&server{
+		System: system, guard: mux.Guard(), evidence: semaphore.NewWeighted(evidenceMemory),
+	}, newAPI(a))
 	a.add(http.MethodGet, documentPath, access.ViewSome, serveDocument)
 	a.refuseOthers()
 }
@@ -46,7 +49,8 @@ func AddRoutes(mux *access.Mux, system System) {
 // server answers the requests.
 type server struct {
 	System
-	guard *access.Guard
+	guard    *access.Guard
+	evidence *semaphore.Weighted // bytes of evidence in memory
 }
 
 // may reports whether the request of a context has a role for a camera.

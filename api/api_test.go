@@ -38,7 +38,7 @@ func open(t *testing.T, s System, login access.Grant) http.Handler {
 	t.Helper()
 	store := access.NewStore(t.TempDir())
 	mux := access.NewMux(access.NewGuard(access.Options{
-		Store: store, Loopback: true, Log: slog.New(slog.DiscardHandler),
+		Store: store, Loopback: true, Anonymous: true, Log: slog.New(slog.DiscardHandler),
 	}))
 	AddRoutes(mux, s)
 	if login.Role == "" {
@@ -71,6 +71,7 @@ func (g *gates) Status(context.Context) Status {
 	if g.revision > 0 {
 		s.Cameras = append(s.Cameras, g.gate())
 	}
+	s.Cameras = append(s.Cameras, Camera{Name: "left"}) // of which only switches are stored
 	return s
 }
 
@@ -231,6 +232,17 @@ func TestCameras(t *testing.T) {
 		{method: "GET", path: "/cameras?limit=0", status: 422, code: "request.invalid", want: `"at":"query.limit"`},
 		{method: "GET", path: "/cameras?bogus=1", status: 422, code: "request.invalid", want: `"at":"query.bogus"`},
 		{method: "GET", path: "/cameras?cursor=!", status: 422, code: "request.invalid"},
+		{
+			method: "DELETE", path: "/cameras/gate?check=", headers: []string{match, `*`}, status: 422,
+			want: `"at":"query.check"`,
+		},
+		{
+			method: "DELETE", path: "/cameras/gate?check=0&check=1", headers: []string{match, `*`}, status: 422,
+			want: `"at":"query.check"`,
+		},
+		{method: "DELETE", path: "/cameras/gate?check=%", headers: []string{match, `*`}, status: 422, want: "query"},
+		{method: "DELETE", path: "/cameras/gate?;check=1", headers: []string{match, `*`}, status: 422, want: "query"},
+		{method: "PUT", path: "/cameras/left", body: `{}`, headers: []string{match, `*`}, status: 404, code: "camera.unknown"},
 		{
 			method: "POST", path: "/cameras", body: `{"name":"new",` + source + `}`, status: 201, want: `"added"`,
 			etag: `"1"`,

@@ -82,32 +82,15 @@ type editedOutput struct {
 	Body     Edited
 }
 
-// permit returns the error of a request that may not have a camera: one that it may not see does not exist for it.
-func (s *server) permit(ctx context.Context, role access.Role, name string) error {
-	switch {
-	case !may(ctx, access.RoleView, name):
-		return problemOf(fmt.Errorf("camera %q: %w", name, ErrNoCamera))
-	case !may(ctx, role, name):
-		return problem.New(http.StatusForbidden, errcode.AccessDenied, "camera "+name+" may only be viewed")
-	}
-	return nil
-}
-
 func (s *server) showCamera(ctx context.Context, in *cameraInput) (*cameraOutput, error) {
-	if err := s.permit(ctx, access.RoleView, in.Name); err != nil {
-		return nil, err
-	}
 	c, err := s.Camera(ctx, in.Name)
 	if err != nil {
 		return nil, problemOf(err)
 	}
-	return &cameraOutput{etag(c.Revision), c}, nil
+	return &cameraOutput{etag(c.Revision), shown(ctx, c)}, nil
 }
 
 func (s *server) addCamera(ctx context.Context, in *addInput) (*editedOutput, error) {
-	if !mayAll(ctx, access.RoleOperate) {
-		return nil, problem.New(http.StatusForbidden, errcode.AccessDenied, "only who operates all cameras may add one")
-	}
 	var named struct {
 		Name string `json:"name"`
 	}
@@ -115,9 +98,7 @@ func (s *server) addCamera(ctx context.Context, in *addInput) (*editedOutput, er
 		return nil, refused(http.StatusUnprocessableEntity, "the camera has no name",
 			[]error{&huma.ErrorDetail{Location: "body.name", Message: "must be a text"}})
 	}
-	done, err := s.PutCamera(ctx, named.Name, Edit{
-		Settings: in.Body, Check: in.Check, By: access.FromContext(ctx).String(),
-	})
+	done, err := s.PutCamera(ctx, named.Name, by(ctx, Edit{Settings: in.Body, Check: in.Check}))
 	if err != nil {
 		p := problemOf(err)
 		if p.Status == http.StatusPreconditionFailed { // nothing was said of a revision: it exists
@@ -143,9 +124,6 @@ func (s *server) removeCamera(ctx context.Context, in *removeInput) (*editedOutp
 func (s *server) edit(ctx context.Context, name, match string,
 	change func(context.Context, string, Edit) (Edited, error), e Edit,
 ) (*editedOutput, error) {
-	if err := s.permit(ctx, access.RoleOperate, name); err != nil {
-		return nil, err
-	}
 	var err error
 	// A camera that is also in the file is found as that one. The one made at run time can be removed all the same.
 	if removes := e.Settings == nil; !removes || match != "*" {
@@ -153,12 +131,18 @@ func (s *server) edit(ctx context.Context, name, match string,
 			return nil, err
 		}
 	}
-	e.By = access.FromContext(ctx).String()
-	done, err := change(ctx, name, e)
+	done, err := change(ctx, name, by(ctx, e))
 	if err != nil {
 		return nil, problemOf(err)
 	}
 	return &editedOutput{Status: http.StatusOK, ETag: etag(done.Revision), Body: done}, nil
+}
+
+// by adds to a change who makes it.
+func by(ctx context.Context, e Edit) Edit {
+	who := access.FromContext(ctx)
+	e.By, e.Local = who.String(), who.Kind == access.KindSocket
+	return e
 }
 
 // revision is the one that If-Match names.
@@ -178,6 +162,8 @@ func (s *server) revision(ctx context.Context, name, match string) (uint64, erro
 	case c.Origin == OriginFile:
 		return 0, problem.New(http.StatusConflict, errcode.CameraOfFile, "camera "+name+
 			" is one of the configuration file: change it there")
+	case c.Origin != OriginRuntime: // only switches are stored under its name
+		return 0, problemOf(fmt.Errorf("camera %q: %w", name, ErrNoCamera))
 	case match == "":
 		return 0, problem.New(http.StatusPreconditionRequired, errcode.RequestNoMatch,
 			"If-Match is missing: must be the ETag of camera "+name)
@@ -186,9 +172,6 @@ func (s *server) revision(ctx context.Context, name, match string) (uint64, erro
 }
 
 func (s *server) switchCamera(ctx context.Context, in *switchInput) (*cameraOutput, error) {
-	if err := s.permit(ctx, access.RoleOperate, in.Name); err != nil {
-		return nil, err
-	}
 	change, err := in.Body.SwitchChange(time.Now())
 	if err != nil {
 		return nil, problemOf(Invalid{Err: err})
@@ -197,7 +180,7 @@ func (s *server) switchCamera(ctx context.Context, in *switchInput) (*cameraOutp
 	if err != nil {
 		return nil, problemOf(err)
 	}
-	return &cameraOutput{etag(c.Revision), c}, nil
+	return &cameraOutput{etag(c.Revision), shown(ctx, c)}, nil
 }
 
 // etag is the ETag of a revision; "" for none.

@@ -44,11 +44,11 @@ func (s *server) addCameras(to huma.API) {
 		}},
 	}})
 	huma.Register(to, add, s.addCamera)
-	set := route(http.MethodPut, cameraPath, access.OperateCamera("name"), "change-camera",
+	set := route(http.MethodPut, cameraPath, access.Operate, "change-camera",
 		"Replace the settings of a camera")
 	set.MaxBodyBytes = maxSettings
 	huma.Register(to, set, s.changeCamera)
-	huma.Register(to, route(http.MethodDelete, cameraPath, access.OperateCamera("name"), "remove-camera",
+	huma.Register(to, route(http.MethodDelete, cameraPath, access.Operate, "remove-camera",
 		"Remove a camera"), s.removeCamera)
 	huma.Register(to, route(http.MethodPost, cameraPath+"/switches", access.OperateCamera("name"), "switch-camera",
 		"Pause, resume or snooze a camera, or switch its detection"), s.switchCamera)
@@ -59,6 +59,9 @@ type statusOutput struct{ Body Status }
 // showStatus leaves out what is wrong with the configuration file for logins that may only view: it may quote the file.
 func (s *server) showStatus(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 	status := s.Status(ctx)
+	for i, c := range status.Cameras {
+		status.Cameras[i] = shown(ctx, c)
+	}
 	if status.Config != nil && !mayAll(ctx, access.RoleOperate) {
 		shown := *status.Config
 		shown.Error = ""
@@ -84,6 +87,9 @@ func (s *server) listCameras(ctx context.Context, in *listInput) (*camerasOutput
 	})
 	// The sort is stable: of two cameras of one name, the one that is monitored stays the first.
 	slices.SortStableFunc(all, func(a, b Camera) int { return strings.Compare(a.Name, b.Name) })
+	for i, c := range all {
+		all[i] = shown(ctx, c)
+	}
 	page := CameraList{Cameras: all}
 	if end := in.Limit; end < len(all) {
 		for end < len(all) && all[end].Name == all[end-1].Name {

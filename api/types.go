@@ -17,6 +17,7 @@ type Edit struct {
 	// Revision is what the change replaces; 0 for a new camera, or to remove any.
 	Revision uint64
 	Check    bool   // only check, and say what would happen
+	Local    bool   // the user that vigil runs as asks, who may name files and devices of the machine
 	By       string // such as cli
 }
 

@@ -23,7 +23,8 @@ type accessPoint struct {
 // openAccess loads the certificate, and makes the guard.
 func openAccess(cfg config.Config, log *slog.Logger) (*accessPoint, error) {
 	p := &accessPoint{guard: access.NewGuard(access.Options{
-		Store: access.NewStore(cfg.DataDir), Loopback: !cfg.HTTP.Open(), TLS: cfg.HTTP.TLS != config.ServerTLS{},
+		Store: access.NewStore(cfg.DataDir), Loopback: !cfg.HTTP.Open(),
+		Anonymous: cfg.HTTP.Anonymous, TLS: cfg.HTTP.TLS != config.ServerTLS{},
 		Log: log,
 	})}
 	if p.guard.TLS {

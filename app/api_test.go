@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -91,4 +92,47 @@ func TestCamerasThroughAPI(t *testing.T) {
 	c.ask("PUT", "/cameras/c0", settings(""), first, http.StatusConflict, &p)
 	c.ask("DELETE", "/cameras/yard", "", second, http.StatusOK, &done)
 	c.ask("GET", "/cameras/yard", "", "", http.StatusNotFound, &p)
+}
+
+// Over the network a camera names no file and no device of this machine, and keeps those that it has; a stored password
+// goes nowhere else.
+func TestChangesOverNetwork(t *testing.T) {
+	r := startReloading(t, 1)
+	const address = "rtsp://user:hunter2hunter2@127.0.0.1:1/x"
+	put := func(name, settings string, revision uint64, local bool) (api.Edited, error) {
+		return r.PutCamera(t.Context(), name, api.Edit{
+			Settings: []byte(settings), Revision: revision, Local: local, By: "token:x", Check: !local,
+		})
+	}
+	files := fmt.Sprintf(`"source":%q,"model":%q,"threshold":{"lo":0.1,"theta":0.5}`, r.video, r.weights)
+	made, err := put("yard", "{"+files+"}", 0, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := put("gate", fmt.Sprintf(`{"source":%q,"threshold":{"lo":0.1,"theta":0.5}}`, address), 0, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, settings string
+		revision       uint64
+		want           string // "" where it is permitted
+	}{
+		{"new", `{"source":"/etc/passwd"}`, 0, "source: is a device or a file"},
+		{"new", `{"source":"/dev/video0"}`, 0, "source: is a device or a file"},
+		{"new", `{"source":"device:0"}`, 0, "source: is a device or a file"},
+		{"new", `{"source":"rtsp://127.0.0.1:1/x","model":"/etc/passwd"}`, 0, "model: is a file"},
+		{"new", `{"source":"rtsp://127.0.0.1:1/x","calibration":"/root/x"}`, 0, "calibration: is a file"},
+		{"new", `{"source":"rtsp://127.0.0.1:1/x","trust":"/root/x"}`, 0, "trust: is a file"},
+		{"new", `{"source":"rtsp://127.0.0.1:1/x","trust":"any","threshold":{"lo":0.1,"theta":0.5}}`, 0, ""},
+		{"yard", "{" + files + `,"hop":4}`, made.Revision, ""},
+		{"yard", strings.Replace("{"+files+"}", r.video, "/etc/passwd", 1), made.Revision, "source: is a device or a file"},
+		{"gate", `{"source":"rtsp://***@127.0.0.1:1/x","trust":"any"}`, secret.Revision, "trust: decides where"},
+		{"gate", `{"source":"rtsp://***@127.0.0.1:1/x","follow":["evil.example"]}`, secret.Revision, "follow: decides where"},
+	} {
+		_, err := put(tt.name, tt.settings, tt.revision, false)
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s %s: %v, want %q", tt.name, tt.settings, err, tt.want)
+		}
+	}
 }

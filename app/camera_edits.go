@@ -15,6 +15,7 @@ import (
 	"vigil/capture/source"
 	"vigil/config"
 	"vigil/internal/errcode"
+	"vigil/weights"
 )
 
 // PutCamera implements api.Editor.
@@ -33,6 +34,9 @@ func (s *system) PutCamera(ctx context.Context, name string, e api.Edit) (api.Ed
 			"camera %s exists at revision %d: give that revision to change it", name, m.entry.Revision))}
 	}
 	document, err := readDocument(name, e.Settings, m)
+	if err == nil && !e.Local {
+		err = checkRemote(document, m.document)
+	}
 	if err != nil {
 		return done, api.Invalid{Err: err}
 	}
@@ -162,6 +166,42 @@ func readDocument(name string, settings []byte, before made) (config.CameraDocum
 			"the password")
 	}
 	return d, nil
+}
+
+// checkRemote returns an error if a document that comes over the network names a file or a device of this machine that
+// the one before did not name, or would send a stored password elsewhere.
+func checkRemote(d, before config.CameraDocument) error {
+	refused := func(key, text string) error {
+		return errcode.AccessDenied.Wrap(fmt.Errorf(
+			"%s: %s; set it with 'vigil camera' as the user that vigil runs as", key, text))
+	}
+	if d.Source != before.Source {
+		if at, err := source.ParseAddress(d.Source.Reveal()); err == nil && !at.IsURL() {
+			return refused("source", "is a device or a file of that machine; over the network it must be a URL")
+		}
+	}
+	for _, key := range d.Changed(before) {
+		switch text := d.Text(key); key {
+		case "model":
+			if text != "" && !weights.Named(text) {
+				return refused(key, "is a file; over the network it must be one of "+strings.Join(weights.Names(), ", "))
+			}
+		case "calibration":
+			if text != "" {
+				return refused(key, "is a file, and may not change over the network")
+			}
+		case "trust":
+			if text != "" && text != "any" && text != "system" {
+				return refused(key, "is a file; over the network it must be any or system")
+			}
+			fallthrough
+		case "follow":
+			if d.Source == before.Source && d.Source != (config.Secret{}) {
+				return refused(key, "decides where the stored password is sent; give the source with its password, too")
+			}
+		}
+	}
+	return nil
 }
 
 // newEntry makes the entry of a document.

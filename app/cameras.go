@@ -142,8 +142,8 @@ func (s *system) edit(ctx context.Context, all map[string]made, changed []string
 	cfg, wrong := s.withMade(s.base, s.named, all)
 	next := &plan{file: s.base, named: s.named, made: all, restart: s.Reloads().Restart}
 	fail := func(name string, err error) error {
-		if !tolerant && slices.Contains(changed, name) {
-			return err
+		if !tolerant {
+			return err // also of another camera, which has no room beside the changed ones
 		}
 		m := all[name]
 		m.err = err

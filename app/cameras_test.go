@@ -50,7 +50,7 @@ func TestEditsAfterFailures(t *testing.T) {
 		return r.PutCamera(t.Context(), name, api.Edit{
 			Settings: fmt.Appendf(nil, `{"source":%q,"fps":0,"hop":%d,"threshold":{"lo":0.1,"theta":0.5}}`,
 				r.video, hop),
-			Revision: revision, By: "cli",
+			Revision: revision, By: "cli", Local: true,
 		})
 	}
 	shown := func(name string) (found api.Camera) {

@@ -209,7 +209,7 @@ func Default() Config {
 			Before: 5 * time.Second, After: 3 * time.Second, Longest: 20 * time.Second, Copy: true,
 		},
 		MQTT:    MQTT{Topic: "vigil", Discovery: "homeassistant", Commands: "off"},
-		HTTP:    HTTP{Listen: "127.0.0.1:8080", Pprof: Off},
+		HTTP:    HTTP{Listen: "127.0.0.1:8080", Anonymous: true, Pprof: Off},
 		Webhook: Webhook{Timeout: 10 * time.Second, Phases: []string{"start", "update", "end"}},
 		Defaults: Settings{
 			Alarms:      Rate{Times: 1, Per: "day"},

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"vigil/internal/errcode"
 )
@@ -27,7 +28,7 @@ const cameraKey = "cameras[0]"
 // environment, which whoever makes a camera need not be allowed to read.
 func ParseCamera(name string, text []byte) (CameraDocument, error) {
 	d := CameraDocument{Name: name}
-	root, problem := parse(text)
+	root, problem := parse(joinSurrogates(text))
 	if problem != nil {
 		problem.Line = 0
 		return d, d.errors(*problem)
@@ -51,6 +52,34 @@ func ParseCamera(name string, text []byte) (CameraDocument, error) {
 	return d, nil
 }
 
+// joinSurrogates replaces the pairs of escapes by which JSON writes characters beyond the first plane, which YAML does
+// not have, by the characters.
+func joinSurrogates(text []byte) []byte {
+	if !json.Valid(text) {
+		return text
+	}
+	const pair = len(`\ud83d\ude00`)
+	joined := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			joined = append(joined, text[i])
+			continue
+		}
+		if i+pair <= len(text) && text[i+1] == 'u' && text[i+6] == '\\' && text[i+7] == 'u' {
+			var r string
+			if err := json.Unmarshal(slices.Concat([]byte{'"'}, text[i:i+pair], []byte{'"'}), &r); err == nil &&
+				utf8.RuneCountInString(r) == 1 {
+				joined = append(joined, r...)
+				i += pair - 1
+				continue
+			}
+		}
+		joined = append(joined, text[i], text[i+1]) // JSON that is valid does not end in a backslash
+		i++
+	}
+	return joined
+}
+
 // JSON returns the document without its name and its source.
 func (d CameraDocument) JSON() ([]byte, error) {
 	if d.values == nil {
@@ -64,6 +93,12 @@ func (d CameraDocument) Same(other CameraDocument) bool {
 	a, errA := d.JSON()
 	b, errB := other.JSON()
 	return d.Name == other.Name && d.Source == other.Source && errA == nil && errB == nil && string(a) == string(b)
+}
+
+// Text returns the value of a key at the top, if it is a text; "" for any other.
+func (d CameraDocument) Text(key string) string {
+	text, _ := d.values[key].(string)
+	return text
 }
 
 // Changed returns the keys at the top of the document that another one has with another value, or not at all.

@@ -103,3 +103,20 @@ func TestCameraDocumentProblems(t *testing.T) {
 		t.Error("a name with a blank is taken")
 	}
 }
+
+// The characters beyond the first plane are written by programs as pairs of escapes, which YAML does not have.
+func TestCameraDocumentOfJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"source":"rtsp://u:\ud83d\ude00@h/"}`:      "rtsp://u:\U0001f600@h/",
+		`{"source":"rtsp://u:\\ud83d\u00e9@h/"}`:     `rtsp://u:\ud83d` + "\u00e9@h/",
+		`{"source":"rtsp://u:\"\ud83d\ude00\""}`:     "rtsp://u:\"\U0001f600\"",
+		`{source: "rtsp://u:\U0001f600@h/", hop: 4}`: "rtsp://u:\U0001f600@h/",
+	} {
+		if d, err := ParseCamera("gate", []byte(text)); err != nil || d.Source.Reveal() != want {
+			t.Errorf("%s: %q, %v", text, d.Source.Reveal(), err)
+		}
+	}
+	if _, err := ParseCamera("gate", []byte(`{"source":"a\ud83d"}`)); err == nil {
+		t.Error("half of a pair is accepted")
+	}
+}

@@ -14,11 +14,12 @@ import (
 // Options describe a Guard.
 type Options struct {
 	Store *Store
-	// Loopback says that only this machine reaches the address: whoever is there may look without a login, and the
-	// requests must name this machine as their host.
+	// Loopback says that only this machine reaches the address: the requests must name this machine as their host.
 	Loopback bool
-	TLS      bool
-	Log      *slog.Logger
+	// Anonymous lets everyone look without a login at such an address.
+	Anonymous bool
+	TLS       bool
+	Log       *slog.Logger
 }
 
 // Guard decides about requests, and keeps the sessions. One Guard serves an address and the Unix socket.
@@ -88,7 +89,7 @@ func (g *Guard) identify(r *http.Request, use bool) (Principal, error) {
 			return who, err
 		}
 	}
-	if g.Loopback && !forwarded(r.Header) {
+	if g.Loopback && g.Anonymous && !forwarded(r.Header) {
 		return Principal{Kind: KindAnonymous, Grant: Grant{Role: RoleView}}, nil
 	}
 	return Principal{}, nil

@@ -21,7 +21,7 @@ import (
 func testGuard(t *testing.T, loopback, secure bool) *Guard {
 	t.Helper()
 	return NewGuard(Options{
-		Store: NewStore(filepath.Join(t.TempDir(), "data")), Loopback: loopback, TLS: secure,
+		Store: NewStore(filepath.Join(t.TempDir(), "data")), Loopback: loopback, Anonymous: true, TLS: secure,
 		Log: slog.New(slog.DiscardHandler),
 	})
 }
@@ -219,6 +219,11 @@ func TestPanic(t *testing.T) {
 // What a proxy on this machine passes on is not from this machine.
 func TestProxy(t *testing.T) {
 	g := testGuard(t, true, false)
+	g.Anonymous = false
+	if res := do(t, g, "GET", "/view", "", nil); res.StatusCode != 401 {
+		t.Errorf("anonymous, where that is off: %d", res.StatusCode)
+	}
+	g.Anonymous = true
 	for header, want := range map[string]int{
 		"X-Other": 200, "X-Forwarded-For": 401, "Forwarded": 401, "Via": 401, "X-Forwarded-Host": 401, "X-Real-IP": 401,
 	} {

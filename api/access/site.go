@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"vigil/internal/listener"
 )
 
 // setHeaders sets the headers of every answer. Nothing may run, be loaded or be framed, and no other site may use it.
@@ -24,7 +26,7 @@ func (g *Guard) checkSite(r *http.Request) error {
 	if _, onSocket := peerOf(r.Context()); onSocket {
 		return nil
 	}
-	if g.Loopback && !IsThisMachine(hostname(r.Host)) {
+	if g.Loopback && !listener.IsThisMachine(hostname(r.Host)) {
 		return errHost
 	}
 	if err := g.cross.Check(r); err != nil {
@@ -54,12 +56,6 @@ func hostname(host string) string {
 		host = name
 	}
 	return strings.Trim(host, "[]")
-}
-
-// IsThisMachine reports whether a host is localhost or a loopback address.
-func IsThisMachine(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // forwarded reports whether a proxy has passed a request on: it comes from this machine, and yet from elsewhere.

@@ -15,7 +15,7 @@ func openCommand() *cobra.Command {
 			"and gives the\nrights to change things, so do not pass it on. It is asked for over the socket in " +
 			"data_dir, " +
 			"which only the user that\nvigil runs as may open.",
-		Example: "  vigil open\n  xdg-open \"$(vigil open -c vigil.yaml)\"",
+		Example: "  vigil open\n  vigil open -c vigil.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := f.client()

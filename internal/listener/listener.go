@@ -67,14 +67,14 @@ func CheckAddress(address string) error {
 	if err != nil {
 		return errors.New("must be an address of this machine with a port, such as 127.0.0.1:8080, or off")
 	}
-	if !isThisMachine(host) {
+	if !IsThisMachine(host) {
 		return ErrReachable
 	}
 	return nil
 }
 
-// isThisMachine reports whether a host is localhost or a loopback address.
-func isThisMachine(host string) bool {
+// IsThisMachine reports whether a host is localhost or a loopback address.
+func IsThisMachine(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
@@ -148,7 +148,7 @@ func guard(next http.Handler) http.Handler {
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
-		if !isThisMachine(strings.Trim(host, "[]")) {
+		if !IsThisMachine(strings.Trim(host, "[]")) {
 			http.Error(w, "this address answers only to 127.0.0.1, ::1 and localhost", http.StatusMisdirectedRequest)
 			return
 		}
