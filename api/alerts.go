@@ -201,7 +201,7 @@ func (s *server) listAlerts(ctx context.Context, in *alertsInput) (*alertsOutput
 			return nil, problem.New(http.StatusUnprocessableEntity, errcode.RequestInvalid, "camera: "+err.Error())
 		}
 		if !may(ctx, access.RoleView, in.Camera) {
-			return nil, problemOf(fmt.Errorf("camera %q: %w", in.Camera, ErrNoCamera))
+			return nil, noCamera(in.Camera)
 		}
 	}
 	page := AlertList{}

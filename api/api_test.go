@@ -59,6 +59,7 @@ type gates struct {
 	set      alerts.Switches
 	revision uint64 // of gate; 0 if it was removed
 	full     bool
+	left     bool   // the switches of a camera that was removed, left, are stored
 	acked    string // by whom
 	edit     Edit
 	live
@@ -71,7 +72,9 @@ func (g *gates) Status(context.Context) Status {
 	if g.revision > 0 {
 		s.Cameras = append(s.Cameras, g.gate())
 	}
-	s.Cameras = append(s.Cameras, Camera{Name: "left"}) // of which only switches are stored
+	if g.left {
+		s.Cameras = append(s.Cameras, Camera{Name: "left"})
+	}
 	return s
 }
 
@@ -82,7 +85,7 @@ func (g *gates) yard() Camera {
 func (g *gates) gate() Camera {
 	return Camera{
 		Name: "gate", Configured: true, Origin: OriginRuntime, Revision: g.revision,
-		Source: "rtsp://user:***@camera/", Switches: Switches{Paused: g.set.Paused},
+		Source: "rtsp://user:***@camera/AbCdEf", Switches: Switches{Paused: g.set.Paused},
 	}
 }
 
@@ -217,7 +220,7 @@ func TestSocket(t *testing.T) {
 func TestCameras(t *testing.T) {
 	const match = "If-Match"
 	source := `"source":"rtsp://user:` + secret + `@camera/"`
-	g := &gates{revision: 6}
+	g := &gates{revision: 6, left: true}
 	h := open(t, g, operator)
 	for _, tt := range []struct {
 		method, path, body string
@@ -242,7 +245,10 @@ func TestCameras(t *testing.T) {
 		},
 		{method: "DELETE", path: "/cameras/gate?check=%", headers: []string{match, `*`}, status: 422, want: "query"},
 		{method: "DELETE", path: "/cameras/gate?;check=1", headers: []string{match, `*`}, status: 422, want: "query"},
-		{method: "PUT", path: "/cameras/left", body: `{}`, headers: []string{match, `*`}, status: 404, code: "camera.unknown"},
+		{
+			method: "PUT", path: "/cameras/left", body: `{}`, headers: []string{match, `*`}, status: 404,
+			code: "camera.unknown",
+		},
 		{
 			method: "POST", path: "/cameras", body: `{"name":"new",` + source + `}`, status: 201, want: `"added"`,
 			etag: `"1"`,

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -163,7 +162,7 @@ func (s *server) revision(ctx context.Context, name, match string) (uint64, erro
 		return 0, problem.New(http.StatusConflict, errcode.CameraOfFile, "camera "+name+
 			" is one of the configuration file: change it there")
 	case c.Origin != OriginRuntime: // only switches are stored under its name
-		return 0, problemOf(fmt.Errorf("camera %q: %w", name, ErrNoCamera))
+		return 0, noCamera(name)
 	case match == "":
 		return 0, problem.New(http.StatusPreconditionRequired, errcode.RequestNoMatch,
 			"If-Match is missing: must be the ETag of camera "+name)

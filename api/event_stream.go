@@ -103,6 +103,7 @@ func (st *eventStream) sendStates(ctx context.Context) bool {
 	}
 	var b bytes.Buffer
 	for _, state := range st.server.States(ctx) {
+		state.Detail = withoutPaths(state.Detail)
 		if st.sub.sees(state.Camera) {
 			b.Write(encodeEvent(EventState, "", state))
 		}

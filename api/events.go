@@ -132,8 +132,8 @@ func (s *server) streamEvents(ctx context.Context, in *eventsInput) (*huma.Strea
 		if err := alerts.ValidCamera(camera); err != nil {
 			return nil, problem.New(http.StatusUnprocessableEntity, errcode.RequestInvalid, "camera: "+err.Error())
 		}
-		if err := s.permit(ctx, access.RoleView, camera); err != nil {
-			return nil, err
+		if !may(ctx, access.RoleView, camera) {
+			return nil, noCamera(camera)
 		}
 	}
 	kinds := in.Kind

@@ -105,7 +105,7 @@ func serveBy(t *testing.T, start func(*httptest.Server)) *served {
 	s := &served{T: t, gates: &gates{revision: 1}, accounts: access.NewStore(t.TempDir())}
 	s.Hub().check, s.Hub().heartbeat = 5*time.Millisecond, 10*time.Millisecond
 	mux := access.NewMux(access.NewGuard(access.Options{
-		Store: s.accounts, Loopback: true, Log: slog.New(slog.DiscardHandler),
+		Store: s.accounts, Loopback: true, Anonymous: true, Log: slog.New(slog.DiscardHandler),
 	}))
 	AddRoutes(mux, s.gates)
 	s.http = httptest.NewUnstartedServer(mux)

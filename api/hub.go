@@ -128,6 +128,7 @@ func (h *Hub) PublishScore(e ScoreEvent) {
 // PublishState passes a camera's state on to the streams that want it.
 func (h *Hub) PublishState(e StateEvent) {
 	if h.listeners[1].Load() > 0 {
+		e.Detail = withoutPaths(e.Detail) // who may only view gets it, too
 		h.publish(&event{kind: EventState, camera: e.Camera, data: e})
 	}
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -38,6 +39,11 @@ func refused(status int, detail string, errs []error) *problem.Problem {
 		p.Fields = append(p.Fields, f)
 	}
 	return p
+}
+
+// noCamera is the answer to a request for a camera that there is not, or that it may not see.
+func noCamera(name string) *problem.Problem {
+	return problemOf(fmt.Errorf("camera %q: %w", name, ErrNoCamera))
 }
 
 // problemOf is the answer to an error of the System. An error of no known kind is one of the store, which keeps what

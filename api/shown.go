@@ -2,8 +2,8 @@ package api
 
 import (
 	"context"
-	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"vigil/api/access"
@@ -15,11 +15,16 @@ func shown(ctx context.Context, c Camera) Camera {
 	if c.Source == "" || may(ctx, access.RoleOperate, c.Name) {
 		return c
 	}
-	short := filepath.Base(c.Source)
-	if u, err := url.Parse(c.Source); err == nil && u.Host != "" {
-		short = u.Scheme + "://" + u.Host
+	short := withoutPaths(c.Source)
+	if short == c.Source && !strings.Contains(short, "://") {
+		short = filepath.Base(short)
+		c.Detail = strings.ReplaceAll(c.Detail, c.Source, short)
 	}
-	c.Detail = strings.ReplaceAll(c.Detail, c.Source, short)
-	c.Source, c.Settings = short, nil
+	c.Source, c.Detail, c.Settings = short, withoutPaths(c.Detail), nil
 	return c
 }
+
+var address = regexp.MustCompile(`\b([a-z]+://)(?:[^\s/@]*@)?([^\s/]+)(/\S*[^\s:;,.]|/)?`)
+
+// withoutPaths leaves the hosts of the addresses in a text.
+func withoutPaths(text string) string { return address.ReplaceAllString(text, "$1$2") }

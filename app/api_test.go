@@ -126,9 +126,15 @@ func TestChangesOverNetwork(t *testing.T) {
 		{"new", `{"source":"rtsp://127.0.0.1:1/x","trust":"/root/x"}`, 0, "trust: is a file"},
 		{"new", `{"source":"rtsp://127.0.0.1:1/x","trust":"any","threshold":{"lo":0.1,"theta":0.5}}`, 0, ""},
 		{"yard", "{" + files + `,"hop":4}`, made.Revision, ""},
-		{"yard", strings.Replace("{"+files+"}", r.video, "/etc/passwd", 1), made.Revision, "source: is a device or a file"},
+		{
+			"yard", strings.Replace("{"+files+"}", r.video, "/etc/passwd", 1), made.Revision,
+			"source: is a device or a file",
+		},
 		{"gate", `{"source":"rtsp://***@127.0.0.1:1/x","trust":"any"}`, secret.Revision, "trust: decides where"},
-		{"gate", `{"source":"rtsp://***@127.0.0.1:1/x","follow":["evil.example"]}`, secret.Revision, "follow: decides where"},
+		{
+			"gate", `{"source":"rtsp://***@127.0.0.1:1/x","follow":["evil.example"]}`, secret.Revision,
+			"follow: decides where",
+		},
 	} {
 		_, err := put(tt.name, tt.settings, tt.revision, false)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {

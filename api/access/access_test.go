@@ -55,7 +55,10 @@ func logins(t *testing.T, g *Guard) []login {
 		return func(r *http.Request) { r.Header.Set("Authorization", value) }
 	}
 	return append(all,
-		login{name: "one-time", role: RoleOperate, add: func(r *http.Request) { r.AddCookie(cookie(g.TLS, r.Host, once)) }},
+		login{
+			name: "one-time", role: RoleOperate,
+			add: func(r *http.Request) { r.AddCookie(cookie(g.TLS, r.Host, once)) },
+		},
 		login{name: "wrong token", anybody: true, add: wrong("Bearer vigil_" + newSecret())},
 		login{name: "empty token", anybody: true, add: wrong("Bearer ")},
 		login{name: "another scheme", anybody: true, add: wrong("Basic dXNlcjpwYXNzd29yZA==")},

@@ -593,8 +593,9 @@ var table = []Entry{
 			"name that it is for; or renew it (http.tls there).",
 	},
 	{
-		Code: ServerBusy, Title: "There are too many streams",
-		Cause:  "A login or an address has as many streams of events as it may have, or vigil serves as many as it can.",
+		Code: ServerBusy, Title: "Too much is asked for at once",
+		Cause: "A login or an address has as many streams of events as it may have, or vigil serves as many, or as much " +
+			"evidence, as it can.",
 		Remedy: "Close other screens and programs that follow events, and try again after the time of Retry-After.",
 	},
 	{

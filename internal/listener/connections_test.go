@@ -88,7 +88,8 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
-// One address may have only some of the connections, and so may an IPv6 network; this machine, where a proxy may be, all.
+// One address may have only some of the connections, and so may an IPv6 network; this machine, where a proxy may be,
+// all.
 func TestOneAddress(t *testing.T) {
 	c := &connections{all: map[net.Conn]*connection{}}
 	connect := func(from string) net.Conn {
