@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,9 +17,58 @@ import (
 
 	"vigil/api"
 	"vigil/internal/cameratest"
+	"vigil/internal/docs"
+	"vigil/internal/testenv"
 )
 
-// answerLimit is ten times what stated for the 95th percentile.
+// The examples of docs/api.md, in their order, against a vigil that runs. Each must succeed.
+func TestPagesCurlExamples(t *testing.T) {
+	testenv.Tool(t, "curl")
+	text, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	v := &switchedVigil{t: t, file: filepath.Join(dir, "vigil.yaml")}
+	keepText(t, v.file, fmt.Sprintf("data_dir: vigil-data\nmodel: %s\nnats: {embedded: {port: 0}}\n"+
+		"http: {listen: \"127.0.0.1:0\"}\ndefaults: {fps: 0, hop: 4, threshold: {lo: 0.1, theta: 0.5}}\ncameras:\n"+
+		"  - {name: gate, source: %q}\n", cameratest.ZeroWeights(t), flashes(t, new(atomic.Bool))))
+	v.start()
+	v.until("a score", func(c api.Camera) bool { return c.ClipsScored > 0 })
+	at := listens.FindStringSubmatch(v.log.String())
+	if at == nil {
+		t.Fatalf("nothing listens:\n%s", v.log.String())
+	}
+	examples, curls := "", 0
+	for _, b := range (docs.Page{Text: string(text)}).Blocks() {
+		if b.Language == "sh" {
+			examples += b.Text + "\n"
+			curls += strings.Count(b.Text, "curl ")
+		}
+	}
+	address := strings.TrimPrefix(at[2], "http://")
+	script := fmt.Sprintf("set -euo pipefail\nvigil() { %q vigil \"$@\"; }\n%s", os.Args[0],
+		strings.ReplaceAll(examples, "127.0.0.1:8080", address))
+	if curls < 10 || !strings.Contains(script, address) {
+		t.Fatalf("%d examples", curls)
+	}
+	keepText(t, filepath.Join(dir, ".curlrc"), "silent\nshow-error\nfail-with-body\n")
+	cmd := exec.CommandContext(t.Context(), "bash", "-x")
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(script)
+	cmd.Env = append(os.Environ(), "CURL_HOME="+dir)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	for _, want := range []string{`"name":"gate"`, `"openapi"`, `"role":"operate"`, `"effect":"added"`,
+		`"snoozed_until"`} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no answer has %s:\n%s", want, out)
+		}
+	}
+}
+
+// answerLimit is ten times what docs/api.md states for the 95th percentile.
 const answerLimit = 200 * time.Millisecond
 
 // The API answers while eight cameras are watched, and no core file has the memory of the program.
