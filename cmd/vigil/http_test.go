@@ -127,9 +127,18 @@ func (w *watching) url(key string) (url string) {
 // get returns the status and the text of an answer; 0 for none.
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
+	return getAs(t, url, "")
+}
+
+// getAs is get with a token.
+func getAs(t *testing.T, url, token string) (int, string) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -347,10 +356,11 @@ webhook: {url: "%s/%s-PATH?token=%s-TOKEN", secret: %s-HOOK}
 	_, alive := get(t, at+"/healthz")
 	_, ready := get(t, at+"/readyz")
 	answers := ""
+	token := strings.TrimSpace(mustRunVigil(t, "token", "add", "all", "--role", "operate", "-c", w.file))
 	for _, path := range []string{
 		"/cameras", "/cameras/yard", "/status", "/config", "/health", "/alerts", "/session",
 	} {
-		status, text := get(t, at+"/api/v1"+path)
+		status, text := getAs(t, at+"/api/v1"+path, token)
 		if status != http.StatusOK {
 			t.Errorf("%s: %d %s", path, status, text)
 		}
