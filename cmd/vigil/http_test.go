@@ -358,7 +358,8 @@ webhook: {url: "%s/%s-PATH?token=%s-TOKEN", secret: %s-HOOK}
 	answers := ""
 	token := strings.TrimSpace(mustRunVigil(t, "token", "add", "all", "--role", "operate", "-c", w.file))
 	for _, path := range []string{
-		"/cameras", "/cameras/yard", "/status", "/config", "/health", "/alerts", "/session",
+		"/cameras", "/cameras/yard", "/status", "/config", "/health", "/alerts", "/session", "/models",
+		"/calibrations",
 	} {
 		status, text := getAs(t, at+"/api/v1"+path, token)
 		if status != http.StatusOK {
