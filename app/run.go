@@ -1,5 +1,5 @@
 // Package app puts a running system together from a configuration: cameras, the outbox with its sinks and evidence,
-// and the pipeline between them. Commands call it, and so would an API.
+// and the pipeline between them. Commands call it, and the API is served from it.
 package app
 
 import (

@@ -16,7 +16,7 @@ import (
 
 const (
 	// completeTimeout bounds a completion: a shell waits for it at a key.
-	completeTimeout = 800 * time.Millisecond
+	completeTimeout = 500 * time.Millisecond
 	// maxCompletions is how many alerts are offered.
 	maxCompletions = 20
 )

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -61,8 +62,7 @@ func (f *remoteFlags) add(p *pflag.FlagSet) {
 
 // errRemoteFlags is the error of remoteFlags without a server.
 var errRemoteFlags = app.Usage(
-	errors.New("--token-file, --ca and --insecure-http are for --server with a URL: give it " +
-		"too"))
+	errors.New("--token-file, --ca and --insecure-http are for --server with a URL: give it too"))
 
 // given reports whether a flag is.
 func (f remoteFlags) given() bool { return f != remoteFlags{} }
@@ -82,7 +82,7 @@ func (f remoteFlags) options(server string) (client.Options, error) {
 	if err != nil {
 		return o, app.Usage(fmt.Errorf("--token-file: %w", err))
 	}
-	if o.Token = string(text); o.Token == "" {
+	if o.Token = strings.TrimSpace(string(text)); o.Token == "" {
 		return o, app.Usage(fmt.Errorf("--token-file: %s is empty", f.tokenFile))
 	}
 	return o, nil

@@ -131,6 +131,11 @@ func TestVigilElsewhere(t *testing.T) {
 	run(exitUsage, "spaces", []string{server, "VIGIL_TOKEN=XYZZY with spaces"}, "camera", "list")
 	run(exitUsage, "not both", nil, "camera", "list", "--server", url, "-c", v.file)
 	run(exitUsage, "--server with a URL", nil, "camera", "list", "--token-file", allFile)
+	blank := filepath.Join(t.TempDir(), "blank")
+	if err := os.WriteFile(blank, []byte(" \n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(exitUsage, "is empty", nil, "camera", "list", "--server", url, "--token-file", blank)
 	run(exitUsage, "no such file", nil, "camera", "list", "--server", url, "--token-file", "none")
 	run(exitUsage, "--insecure-http", []string{"VIGIL_TOKEN=" + all}, "status", "--server", "http://192.0.2.1")
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
