@@ -109,7 +109,9 @@ func TestPagesMentionCommandsAndFlags(t *testing.T) {
 		for _, span := range p.Spans() {
 			words := strings.Fields(span)
 			if words[0] == "vigil" && len(words) > 1 && words[1] != "camera-process" {
-				cmd, rest, err := rootCommand().Find(words[1:])
+				root := rootCommand()
+				root.InitDefaultCompletionCmd() // which cobra adds when it runs
+				cmd, rest, err := root.Find(words[1:])
 				if err != nil || !cmd.HasParent() {
 					t.Errorf("%s: there is no such command", span)
 				} else if cmd.HasSubCommands() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
