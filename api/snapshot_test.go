@@ -95,7 +95,8 @@ func checkPictureHeaders(t *testing.T, w *httptest.ResponseRecorder) {
 
 func (g *gates) Models(context.Context) ([]Weights, error) {
 	return []Weights{
-		{Name: "base", Shipped: true}, {Name: "gate-3", Cameras: []string{"gate"}},
+		{Name: "base", Shipped: true},
+		{Name: "gate-3", Cameras: []string{"gate"}},
 		{Name: "street", Cameras: []string{"gate", "yard"}},
 	}, nil
 }
