@@ -69,6 +69,7 @@ func openHTTP(cfg config.HTTP, m *metrics.Metrics, s *system, who *accessPoint, 
 func (h *httpServices) routes(s *system, guard *access.Guard, numbers http.Handler) *access.Mux {
 	mux := access.NewMux(guard)
 	guard.AddRoutes(mux)
+	mux.Handle("GET /{$}", access.Public, http.HandlerFunc(api.Front))
 	mux.Handle("GET /metrics", access.View, numbers)
 	mux.Handle("GET /healthz", access.Public, h.health.AliveHandler())
 	mux.Handle("GET /readyz", access.View, h.health.ReadyHandler())

@@ -21,7 +21,7 @@ func TestRoutesBesideAPI(t *testing.T) {
 	want := map[string]access.Permission{
 		"GET /metrics": access.View, "GET /readyz": access.View, "GET /healthz": access.Public,
 		"GET /open":  access.Public,
-		"POST /open": access.Public,
+		"POST /open": access.Public, "GET /{$}": access.Public,
 	}
 	for _, route := range h.routes(r.system, guard, http.NotFoundHandler()).Routes() {
 		if _, path, _ := strings.Cut(route.Pattern, " "); strings.HasPrefix(path, "/api/") ||
