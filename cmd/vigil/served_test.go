@@ -64,9 +64,11 @@ func TestListensOnlyWhereConfigured(t *testing.T) {
 			alerttest.Eventually(alerttest.Within(t), t, "a camera that is open", func() bool {
 				return log.Count(`msg="source open" camera=gate`) > 0
 			})
-			if out := mustRunVigil(t, "status", "-c", file); !strings.Contains(out, "gate") {
-				t.Errorf("vigil status says\n%s", out)
-			}
+			// The cameras are opened before the socket.
+			alerttest.Eventually(alerttest.Within(t), t, "vigil status", func() bool {
+				code, out, _ := runVigil(t, "status", "-c", file)
+				return code == exitDone && strings.Contains(out, "gate")
+			})
 			if n := listening(t, cmd.Process.Pid); n != want+1 || log.Count("HTTP listens") != want {
 				t.Errorf("%d sockets listen, want %d and that of the NATS server\n%s", n, want, log.String())
 			}
