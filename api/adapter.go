@@ -61,7 +61,8 @@ func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	})
 }
 
-// checkQuery refuses what huma would take as if it were not there, such as an empty check of a change that is then made.
+// checkQuery refuses what huma would take as if it were not there, such as an empty check of a change that is then
+// made.
 func checkQuery(query string) *problem.Problem {
 	values, err := url.ParseQuery(query)
 	if err != nil {

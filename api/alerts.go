@@ -205,7 +205,7 @@ func (s *server) listAlerts(ctx context.Context, in *alertsInput) (*alertsOutput
 		}
 	}
 	page := AlertList{}
-	page.Alerts, err = s.System.Alerts(ctx, AlertQuery{
+	page.Alerts, err = s.Alerts(ctx, AlertQuery{
 		Camera: in.Camera, Sees: func(camera string) bool { return may(ctx, access.RoleView, camera) },
 		From: in.From, To: in.To, Since: in.Since, Before: before,
 		Limit: in.Limit + 1, // one more, to see whether there is a next page

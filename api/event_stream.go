@@ -23,7 +23,7 @@ type eventStream struct {
 	wrote  time.Time // the latest event or comment
 }
 
-func newEventStream(s *server, sub *subscription, w http.ResponseWriter, r *http.Request) *eventStream {
+func newEventStream(s *server, sub *subscription, w http.ResponseWriter) *eventStream {
 	return &eventStream{server: s, sub: sub, w: w, rc: http.NewResponseController(w)}
 }
 

@@ -162,7 +162,7 @@ func (s *server) streamEvents(ctx context.Context, in *eventsInput) (*huma.Strea
 			return
 		}
 		defer sub.close()
-		newEventStream(s, sub, w, r).run(r.Context(), after)
+		newEventStream(s, sub, w).run(r.Context(), after)
 	}}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -234,12 +235,7 @@ func (s *subscription) count(by int32) {
 }
 
 func (s *subscription) wants(kind EventKind, camera string) bool {
-	for _, k := range s.kinds {
-		if k == kind {
-			return s.sees(camera)
-		}
-	}
-	return false
+	return slices.Contains(s.kinds, kind) && s.sees(camera)
 }
 
 // ended reports whether the Hub has ended the stream.

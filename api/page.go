@@ -8,12 +8,6 @@ import (
 	"vigil/internal/errcode"
 )
 
-const (
-	// pageSize is how many elements a page of a list has by default, and maxPage how many it may have.
-	pageSize = 100
-	maxPage  = 1000
-)
-
 var errCursor = problem.New(http.StatusUnprocessableEntity, errcode.RequestInvalid,
 	"cursor is not one that a list has given: must be the next of the page before")
 

@@ -51,10 +51,10 @@ type snapshotInput struct {
 func (s *server) addSnapshots(to huma.API) {
 	get := route(http.MethodGet, cameraPath+"/snapshot", access.ViewCamera("name"), "show-snapshot",
 		"Show what a camera sees")
-	get.Description = "The latest picture that the camera has sent, as JPEG, a new one a few times a second; what the " +
-		"key mask covers is black. Red in a heat map is relative to the highest error of the clip, so there is red " +
-		"also where everything is normal; boxes are hot regions of a clip that is not. A camera that gives no picture " +
-		"now, such as one that is paused, is a Problem with the status 409 that says why and since when."
+	get.Description = "The latest picture that the camera has sent, as JPEG, a new one a few times a second; what " +
+		"the key mask covers is black. Red in a heat map is relative to the highest error of the clip, so there is " +
+		"red also where everything is normal; boxes are hot regions of a clip that is not. A camera that gives no " +
+		"picture now, such as one that is paused, is a Problem with the status 409 that says why and since when."
 	text := func(format, about string) *huma.Param {
 		return &huma.Param{
 			Description: about, Schema: &huma.Schema{Type: huma.TypeString, Format: format},

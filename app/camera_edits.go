@@ -184,7 +184,8 @@ func checkRemote(d, before config.CameraDocument) error {
 		switch text := d.Text(key); key {
 		case "model":
 			if text != "" && !weights.Named(text) {
-				return refused(key, "is a file; over the network it must be one of "+strings.Join(weights.Names(), ", "))
+				return refused(key, "is a file; over the network it must be one of "+
+					strings.Join(weights.Names(), ", "))
 			}
 		case "calibration":
 			if text != "" {

@@ -34,7 +34,8 @@ func openThresholds(dataDir string, log *slog.Logger) *thresholds {
 	t := &thresholds{
 		dir: filepath.Join(dataDir, "thresholds"), log: log,
 		queue: lossy.New(func(a, b *calibrate.Adapted) bool { return a.Camera == b.Camera }),
-		stop:  make(chan struct{}), done: make(chan struct{}), logged: map[string]float64{}, latest: map[string]*calibrate.Adapted{},
+		stop:  make(chan struct{}), done: make(chan struct{}), logged: map[string]float64{},
+		latest: map[string]*calibrate.Adapted{},
 	}
 	go t.run()
 	return t

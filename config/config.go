@@ -26,7 +26,8 @@ type Config struct {
 	// Buffers is how many MiB the pictures of all cameras may take in the main process: clips that wait to be scored,
 	// and what is kept for evidence.
 	Buffers int `yaml:"buffers" validate:"min=64,max=1048576"`
-	// Model is the file of trained weights for every camera that names none itself, or base, base-street or base-street-fast.
+	// Model is the file of trained weights for every camera that names none itself, or base, base-street or
+	// base-street-fast.
 	Model string `yaml:"model" path:"file" unless:"base base-street base-street-fast"`
 	// NATS is where the alerts go.
 	NATS NATS `yaml:"nats"`

@@ -12,16 +12,17 @@ const Off = "off"
 
 // HTTP says where the API, metrics and health are served, and to whom.
 type HTTP struct {
-	// Listen is the address of the API and of /metrics, /healthz and /readyz, or off. One that other machines reach, as 0.0.0.0:8443,
-	// needs tls, and a user or a token (vigil user, vigil token).
+	// Listen is the address of the API and of /metrics, /healthz and /readyz, or off. One that other machines reach,
+	// as 0.0.0.0:8443, needs tls, and a user or a token (vigil user, vigil token).
 	Listen string `yaml:"listen"`
 	// TLS names the files of the certificate that is shown at listen. They are read again when they have changed.
 	TLS ServerTLS `yaml:"tls"`
 	// Insecure lets listen be an address that other machines reach, without tls: everyone on the way can read the
 	// passwords and the pictures. Each start logs that.
 	Insecure bool `yaml:"insecure"`
-	// Anonymous lets everyone on this machine look without a login, if only this machine reaches listen. Set it to false
-	// where something passes requests from elsewhere on, such as a proxy, or where other users are on the machine.
+	// Anonymous lets everyone on this machine look without a login, if only this machine reaches listen. Set it to
+	// false where something passes requests from elsewhere on, such as a proxy, or where other users are on the
+	// machine.
 	Anonymous bool `yaml:"anonymous"`
 	// Pprof is the address for profiles of the program (/debug/pprof/) for programs of this machine, as 127.0.0.1:6060,
 	// or off. Profiles may hold what is in the memory.

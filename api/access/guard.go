@@ -132,8 +132,8 @@ func (g *Guard) identifySession(secret string, use bool) (who Principal, ok bool
 	return Principal{KindUser, u.Name, u.Grant}, true, nil
 }
 
-// broken logs why users and tokens cannot be read, once for each reason. The answer does not tell, since it has paths in
-// it.
+// broken logs why users and tokens cannot be read, once for each reason. The answer does not tell, since it has paths
+// in it.
 func (g *Guard) broken(err error) error {
 	text := err.Error()
 	if last := g.unreadable.Swap(&text); last == nil || *last != text {

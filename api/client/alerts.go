@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -38,9 +39,7 @@ func (c *Client) Alerts(ctx context.Context, q api.AlertQuery, limit int) (all [
 	}
 	err = pages(func(cursor string) (next string, err error) {
 		var page api.AlertList
-		for name, values := range pageQuery(cursor, min(pageSize, limit-len(all))) {
-			query[name] = values
-		}
+		maps.Copy(query, pageQuery(cursor, min(pageSize, limit-len(all))))
 		err = c.ask(ctx, request{method: http.MethodGet, path: "/alerts?" + query.Encode()}, &page)
 		all = append(all, page.Alerts...)
 		if more = page.Next != ""; len(all) >= limit {

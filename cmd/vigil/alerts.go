@@ -63,7 +63,7 @@ own, or one elsewhere, if --server or $VIGIL_SERVER is a URL with https:// or ht
 	c.Flags().BoolVar(&follow, "follow", true, "follow new alerts; false ends after the stored ones")
 	list := alertsListCommand(&f)
 	list.Flags().StringVar(&f.since, "since", "", since)
-	completeCameraFlag(c, "camera", func() (*client.Client, error) { return f.client() })
+	completeCameraFlag(c, "camera", f.client)
 	c.AddCommand(list, alertsShowCommand(&f), alertsExportCommand(&f), alertsAckCommand(&f))
 	return c
 }

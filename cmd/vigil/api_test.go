@@ -60,8 +60,10 @@ func TestPagesCurlExamples(t *testing.T) {
 	if err != nil {
 		t.Errorf("%v:\n%s", err, out)
 	}
-	for _, want := range []string{`"name":"gate"`, `"openapi"`, `"role":"operate"`, `"effect":"added"`,
-		`"snoozed_until"`} {
+	for _, want := range []string{
+		`"name":"gate"`, `"openapi"`, `"role":"operate"`, `"effect":"added"`,
+		`"snoozed_until"`,
+	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no answer has %s:\n%s", want, out)
 		}

@@ -16,42 +16,14 @@ import (
 )
 
 func tokenCommand() *cobra.Command {
-	var f dirFlags
-	c := &cobra.Command{
-		Use:   "token",
-		Short: "Add, list and revoke the tokens that programs log in with",
-		Long:  help("token"),
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	f.add(c)
-	c.AddCommand(tokenAddCommand(&f), &cobra.Command{
-		Use:   "list",
-		Short: "List the tokens, with what they may do; not the tokens themselves",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.edit(func(s *access.Store) error {
-				tokens, err := s.Tokens()
-				if err != nil {
-					return err
-				}
-				return show(cmd.OutOrStdout(), f.json, tokenList{tokens})
-			})
-		},
-	}, &cobra.Command{
-		Use:   "revoke NAME",
-		Short: "Revoke a token at once",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.edit(func(s *access.Store) error {
-				if err := s.RevokeToken(args[0]); err != nil {
-					return err
-				}
-				return show(cmd.OutOrStdout(), f.json, accountDone{args[0], "revoked"})
-			})
-		},
-	})
-	return c
+	return accountCommand(accountTexts{
+		use: "token", short: "Add, list and revoke the tokens that programs log in with",
+		list: "List the tokens, with what they may do; not the tokens themselves", remove: "revoke",
+		removeShort: "Revoke a token at once", removed: "revoked",
+	}, tokenAddCommand, func(s *access.Store) (printer, error) {
+		tokens, err := s.Tokens()
+		return tokenList{tokens}, err
+	}, (*access.Store).RevokeToken)
 }
 
 func tokenAddCommand(f *dirFlags) *cobra.Command {

@@ -59,38 +59,51 @@ func (f dirFlags) edit(change func(*access.Store) error) error {
 }
 
 func userCommand() *cobra.Command {
+	return accountCommand(accountTexts{
+		use: "user", short: "Add, list and remove the users who log in with a password",
+		list: "List the users, with what they may do", remove: "remove",
+		removeShort: "Remove a user, and end the user's sessions", removed: "removed",
+	}, userAddCommand, func(s *access.Store) (printer, error) {
+		users, err := s.Users()
+		return userList{users}, err
+	}, (*access.Store).RemoveUser)
+}
+
+// accountTexts are those of the commands of users, or of tokens.
+type accountTexts struct {
+	use, short, list             string
+	remove, removeShort, removed string
+}
+
+// accountCommand returns the commands that add, list and remove users, or tokens.
+func accountCommand(texts accountTexts, add func(*dirFlags) *cobra.Command,
+	all func(*access.Store) (printer, error), remove func(*access.Store, string) error,
+) *cobra.Command {
 	var f dirFlags
 	c := &cobra.Command{
-		Use:   "user",
-		Short: "Add, list and remove the users who log in with a password",
-		Long:  help("user"),
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use: texts.use, Short: texts.short, Long: help(texts.use), Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f.add(c)
-	c.AddCommand(userAddCommand(&f), &cobra.Command{
-		Use:   "list",
-		Short: "List the users, with what they may do",
-		Args:  cobra.NoArgs,
+	c.AddCommand(add(&f), &cobra.Command{
+		Use: "list", Short: texts.list, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.edit(func(s *access.Store) error {
-				users, err := s.Users()
+				found, err := all(s)
 				if err != nil {
 					return err
 				}
-				return show(cmd.OutOrStdout(), f.json, userList{users})
+				return show(cmd.OutOrStdout(), f.json, found)
 			})
 		},
 	}, &cobra.Command{
-		Use:   "remove NAME",
-		Short: "Remove a user, and end the user's sessions",
-		Args:  cobra.ExactArgs(1),
+		Use: texts.remove + " NAME", Short: texts.removeShort, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.edit(func(s *access.Store) error {
-				if err := s.RemoveUser(args[0]); err != nil {
+				if err := remove(s, args[0]); err != nil {
 					return err
 				}
-				return show(cmd.OutOrStdout(), f.json, accountDone{args[0], "removed"})
+				return show(cmd.OutOrStdout(), f.json, accountDone{args[0], texts.removed})
 			})
 		},
 	})

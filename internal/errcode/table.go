@@ -594,7 +594,8 @@ var table = []Entry{
 	},
 	{
 		Code: ServerBusy, Title: "Too much is asked for at once",
-		Cause: "A login or an address has as many streams of events as it may have, or vigil serves as many, or as much " +
+		Cause: "A login or an address has as many streams of events as it may have, or vigil serves as many, or as " +
+			"much " +
 			"evidence, as it can.",
 		Remedy: "Close other screens and programs that follow events, and try again after the time of Retry-After.",
 	},

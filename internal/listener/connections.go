@@ -106,7 +106,10 @@ func (c *connections) marking(next http.Handler) http.Handler {
 			if r.ContentLength == 0 {
 				mark()
 			} else {
-				r.Body = &bodyReader{ReadCloser: r.Body, left: r.ContentLength, whole: mark}
+				// In a copy: the server finds out by its own body whether what is left of it must end the connection.
+				its := *r
+				its.Body = &bodyReader{ReadCloser: r.Body, left: r.ContentLength, whole: mark}
+				r = &its
 			}
 			defer func() {
 				once.Do(func() {})

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -143,6 +144,30 @@ type fakeAddr string
 
 func (fakeAddr) Network() string  { return "tcp" }
 func (f fakeAddr) String() string { return string(f) }
+
+// What a handler leaves of a body is never taken for the next request: the connection ends after the answer.
+func TestBodyIsLeft(t *testing.T) {
+	s, err := Open(Options{
+		Address: "127.0.0.1:0", Guarded: true, Log: slog.New(slog.DiscardHandler),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.CopyN(io.Discard, r.Body, 10)
+			_ = r.Body.Close()
+			_, _ = io.WriteString(w, "early")
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(t.Context()) })
+	const inner = "GET /inner HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	body := strings.Repeat(inner, 1<<20/len(inner))
+	c := dial(t, s, fmt.Sprintf("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", len(body)))
+	go func() { _, _ = io.WriteString(c, body) }()
+	answers, _ := io.ReadAll(c) // it may end by a reset
+	if n := strings.Count(string(answers), "HTTP/1.1"); n > 1 {
+		t.Errorf("%d answers: %.300s", n, answers)
+	}
+}
 
 // A body that never ends is cut by the handler's limit and by time, not read to its end.
 func TestEndlessBody(t *testing.T) {

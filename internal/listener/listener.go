@@ -81,7 +81,7 @@ func IsThisMachine(host string) bool {
 
 // Open begins to serve. The error wraps ErrInUse if the address is taken.
 func Open(o Options) (*Server, error) {
-	if err := CheckAddress(o.Address); err != nil && !(o.Guarded && errors.Is(err, ErrReachable)) {
+	if err := CheckAddress(o.Address); err != nil && (!o.Guarded || !errors.Is(err, ErrReachable)) {
 		return nil, fmt.Errorf("%s: %w", o.Address, err)
 	}
 	l, err := net.Listen("tcp", o.Address)
@@ -92,8 +92,10 @@ func Open(o Options) (*Server, error) {
 		return nil, errcode.ServerNoHTTP.Wrap(err)
 	}
 	if at, ok := l.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && CheckAddress(o.Address) == nil {
-		return nil, errors.Join(errcode.ServerNoHTTP.Wrap(fmt.Errorf("%s is %s here, which other machines may reach: give "+
-			"the address itself, such as 127.0.0.1:8080", o.Address, at.IP)), l.Close())
+		err := fmt.Errorf(
+			"%s is %s here, which other machines may reach: give the address itself, such as 127.0.0.1:8080",
+			o.Address, at.IP)
+		return nil, errors.Join(errcode.ServerNoHTTP.Wrap(err), l.Close())
 	}
 	s := &Server{tls: o.TLS != nil, at: l.Addr(), done: make(chan struct{})}
 	handler := o.Handler
@@ -102,8 +104,9 @@ func Open(o Options) (*Server, error) {
 	}
 	all := &connections{all: map[net.Conn]*connection{}}
 	s.http = &http.Server{
-		Handler: all.marking(handler), ConnState: all.state, ConnContext: all.context, TLSConfig: o.TLS, MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: headerTimeout,
-		ReadTimeout: readTimeout, WriteTimeout: max(writeTimeout, o.WriteTimeout), IdleTimeout: idleTimeout,
+		Handler: all.marking(handler), ConnState: all.state, ConnContext: all.context, TLSConfig: o.TLS,
+		MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: max(writeTimeout, o.WriteTimeout), IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 	}
 	go func() {
