@@ -49,8 +49,9 @@ func AddRoutes(mux *access.Mux, system System) {
 // server answers the requests.
 type server struct {
 	System
-	guard    *access.Guard
-	evidence *semaphore.Weighted // bytes of evidence in memory
+	guard      *access.Guard
+	evidence   *semaphore.Weighted // bytes of evidence in memory
+	evidenceOf shares              // the same of each client
 }
 
 // may reports whether the request of a context has a role for a camera.

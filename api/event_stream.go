@@ -61,6 +61,7 @@ func (st *eventStream) forward(ctx context.Context, stored <-chan AlertMessage, 
 	hub := st.server.Hub()
 	check := time.NewTicker(hub.check)
 	defer check.Stop()
+	skipped := "" // the position of the latest alert that the stream does not show, if it is behind all that it shows
 	for ok := true; ok; {
 		select {
 		case <-ctx.Done():
@@ -74,10 +75,17 @@ func (st *eventStream) forward(ctx context.Context, stored <-chan AlertMessage, 
 		case m := <-stored:
 			if st.sub.sees(m.Camera) {
 				ok = access.StillAllowed(ctx) && st.send(encodeEvent(EventAlert, m.Position.String(), m.Data))
+				skipped = ""
+			} else {
+				skipped = m.Position.String()
 			}
 		case <-check.C:
 			if ok = access.StillAllowed(ctx); ok && time.Since(st.wrote) >= hub.heartbeat {
 				ok = st.send([]byte(":\n\n"))
+				if ok && skipped != "" { // so that a client that comes back need not pass by those again
+					ok = st.send([]byte("id: " + skipped + "\n\n"))
+					skipped = ""
+				}
 			}
 		}
 	}

@@ -7,8 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
+	"vigil/api/access"
 	"vigil/api/problem"
 	"vigil/internal/errcode"
 )
@@ -16,6 +20,9 @@ import (
 const (
 	// evidenceMemory is how many bytes of evidence are in memory at a time, for all requests; a larger piece is alone.
 	evidenceMemory = 64 << 20
+	// evidenceOfClient is how many of them one login may have, or one address without a login; again a larger piece is
+	// alone.
+	evidenceOfClient = evidenceMemory / 4
 	// evidenceWait is how long a request waits for those before it.
 	evidenceWait = 5 * time.Second
 	// An answer with evidence may take evidenceTime, and a second more for each evidenceRate bytes.
@@ -42,7 +49,15 @@ func (s *server) serveEvidence(w http.ResponseWriter, r *http.Request, id string
 	weight := int64(min(e.Bytes, evidenceMemory)) //nolint:gosec // It is small.
 	waiting, cancel := context.WithTimeout(r.Context(), evidenceWait)
 	defer cancel()
-	if err := s.evidence.Acquire(waiting, weight); err != nil {
+	own, release := s.evidenceOf.take(access.Client(r))
+	defer release()
+	share := min(weight, evidenceOfClient)
+	err := own.Acquire(waiting, share)
+	if err == nil {
+		defer own.Release(share)
+		err = s.evidence.Acquire(waiting, weight)
+	}
+	if err != nil {
 		h.Del("ETag")
 		h.Set("Retry-After", strconv.Itoa(int(evidenceWait/time.Second)))
 		problem.New(http.StatusTooManyRequests, errcode.ServerBusy,
@@ -67,4 +82,37 @@ func has(header, etag string) bool {
 		one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
 		return one == etag || one == "*"
 	})
+}
+
+// shares are the semaphores of the clients that are being answered.
+type shares struct {
+	mu  sync.Mutex
+	all map[string]*share
+}
+
+type share struct {
+	*semaphore.Weighted
+	users int
+}
+
+// take returns the semaphore of a client. Each has to be released.
+func (s *shares) take(client string) (_ *semaphore.Weighted, release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = map[string]*share{}
+	}
+	one := s.all[client]
+	if one == nil {
+		one = &share{Weighted: semaphore.NewWeighted(evidenceOfClient)}
+		s.all[client] = one
+	}
+	one.users++
+	return one.Weighted, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if one.users--; one.users == 0 {
+			delete(s.all, client)
+		}
+	}
 }

@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"path/filepath"
 	"regexp"
-	"strings"
 
 	"vigil/api/access"
 )
@@ -15,16 +13,16 @@ func shown(ctx context.Context, c Camera) Camera {
 	if c.Source == "" || may(ctx, access.RoleOperate, c.Name) {
 		return c
 	}
-	short := withoutPaths(c.Source)
-	if short == c.Source && !strings.Contains(short, "://") {
-		short = filepath.Base(short)
-		c.Detail = strings.ReplaceAll(c.Detail, c.Source, short)
-	}
-	c.Source, c.Detail, c.Settings = short, withoutPaths(c.Detail), nil
+	c.Source, c.Detail, c.Settings = withoutPaths(c.Source), withoutPaths(c.Detail), nil
 	return c
 }
 
-var address = regexp.MustCompile(`\b([a-z]+://)(?:[^\s/@]*@)?([^\s/]+)(/\S*[^\s:;,.]|/)?`)
+var (
+	address = regexp.MustCompile(`\b([a-z]+://)(?:[^\s/?#@]*@)?([^\s/?#]+)(?:[/?#](?:\S*[^\s:;,.])?)?`)
+	path    = regexp.MustCompile(`(^|[\s"'(=])/(?:[^\s:/"']+/)+`)
+)
 
-// withoutPaths leaves the hosts of the addresses in a text.
-func withoutPaths(text string) string { return address.ReplaceAllString(text, "$1$2") }
+// withoutPaths leaves the hosts of the addresses in a text, and the names of files.
+func withoutPaths(text string) string {
+	return path.ReplaceAllString(address.ReplaceAllString(text, "$1$2"), "$1")
+}

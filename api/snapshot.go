@@ -74,7 +74,11 @@ func (s *server) addSnapshots(to huma.API) {
 func (s *server) showSnapshot(ctx context.Context, in *snapshotInput) (*huma.StreamResponse, error) {
 	p, err := s.Snapshot(ctx, in.Name, in.Heatmap)
 	if err != nil {
-		return nil, problemOf(err)
+		failed := problemOf(err)
+		if !may(ctx, access.RoleOperate, in.Name) {
+			failed.Detail = withoutPaths(failed.Detail)
+		}
+		return nil, failed
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		r, w := humago.Unwrap(c)

@@ -18,7 +18,7 @@ import (
 	"vigil/weights"
 )
 
-// PutCamera implements api.Editor.
+// PutCamera implements api.Cameras.
 func (s *system) PutCamera(ctx context.Context, name string, e api.Edit) (api.Edited, error) {
 	done := api.Edited{Name: name, Check: e.Check, Effect: api.EffectAdded}
 	if err := s.lockChanges(ctx); err != nil {
@@ -83,7 +83,7 @@ func (s *system) PutCamera(ctx context.Context, name string, e api.Edit) (api.Ed
 	return done, s.enactEdit(plan)
 }
 
-// RemoveCamera implements api.Editor.
+// RemoveCamera implements api.Cameras.
 func (s *system) RemoveCamera(ctx context.Context, name string, e api.Edit) (api.Edited, error) {
 	done := api.Edited{Name: name, Check: e.Check, Effect: api.EffectRemoved}
 	if err := s.lockChanges(ctx); err != nil {

@@ -2,13 +2,15 @@ package app
 
 import (
 	"context"
-	"slices"
+	"sync"
+	"time"
 
 	"vigil/alerts"
 	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 	"vigil/api"
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 // streamScore passes a score on to the streams of the API. While there are none it costs nothing.
@@ -27,17 +29,34 @@ func (m *monitor) threshold(s alerts.Score) *float64 {
 	if s.Regularity == nil {
 		return nil
 	}
-	all := m.stats()
-	i := slices.IndexFunc(all, func(c pipeline.Stats) bool { return c.Camera == s.Camera })
-	if i < 0 {
-		return nil
-	}
-	for _, scale := range all[i].Scales {
+	for _, scale := range m.scales.of(s.Camera, m.stats) {
 		if scale.Measure == "" || string(scale.Measure) == s.Cause {
 			return &scale.Theta
 		}
 	}
 	return nil
+}
+
+// scalesEvery is how long the scales of cameras serve the scores of a stream: reading them counts all of them.
+const scalesEvery = time.Second
+
+// scales are the scales of all cameras, as of a moment.
+type scales struct {
+	mu  sync.Mutex
+	at  time.Time
+	all map[string][]detect.Scale
+}
+
+func (s *scales) of(camera string, read func() []pipeline.Stats) []detect.Scale {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.at) >= scalesEvery {
+		s.at, s.all = now, map[string][]detect.Scale{}
+		for _, c := range read() {
+			s.all[c.Camera] = c.Scales
+		}
+	}
+	return s.all[camera]
 }
 
 // stateEvent is a status as a stream has it.

@@ -21,6 +21,7 @@ type monitor struct {
 	*Sinks
 	switches *switchboard
 	live     *api.Hub
+	scales   scales
 	stats    func() []pipeline.Stats // of the engine; set before a camera is opened
 
 	mu      sync.Mutex

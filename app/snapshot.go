@@ -22,6 +22,8 @@ const (
 	snapshotEvery = 250 * time.Millisecond
 	// snapshotLimit bounds the time that a picture takes, with the wait for a clip or for a turn to draw.
 	snapshotLimit = 5 * time.Second
+	// pictureLimit bounds the wait for a camera's process to send a picture; after it the preview serves.
+	pictureLimit = time.Second
 	// drawingRest is the pause after a picture was drawn, in lengths of the drawing: so drawing takes a quarter of a
 	// processor at most, however many ask.
 	drawingRest = 3
@@ -66,8 +68,9 @@ func (s *snapshots) get(ctx context.Context, key snapshotKey,
 		}
 		s.mu.Unlock()
 		if !found {
+			one.err = context.Canceled // for the others, if take panics
+			defer s.finish(key, one)
 			one.picture, one.err = take(ctx)
-			s.finish(key, one)
 			return one.picture, one.err
 		}
 		select {
@@ -124,7 +127,7 @@ func (s *apiSystem) Snapshot(ctx context.Context, name string, heat bool) (api.S
 		return api.Snapshot{}, s.noCamera(name)
 	}
 	media, mask := all[i].camera.Media, all[i].config.Mask
-	if err := s.noPicture(name, media, heat); err != nil {
+	if err := s.noPicture(name, media, heat, all[i].config.Footage.Keep > 0); err != nil {
 		return api.Snapshot{}, err
 	}
 	return s.snapshots.get(ctx, snapshotKey{media, heat}, func(ctx context.Context) (api.Snapshot, error) {
@@ -150,7 +153,12 @@ func (s *snapshots) take(ctx context.Context, media *pipeline.MediaBuffer, heat 
 		}
 		frame = clip.Frame
 	}
-	p, _, err := media.Picture(ctx, frame)
+	reading, stop := context.WithTimeout(ctx, pictureLimit)
+	p, _, err := media.Picture(reading, frame)
+	stop()
+	if err == nil && heat && !media.Near(frame) {
+		err = errNoClip // only pictures of another time are left
+	}
 	if err != nil {
 		return api.Snapshot{}, api.NoPicture{Err: err}
 	}
@@ -174,7 +182,7 @@ func (s *system) noCamera(name string) error {
 }
 
 // noPicture says why a camera gives no picture now, or no error map; nil if it gives one.
-func (s *system) noPicture(name string, media *pipeline.MediaBuffer, heat bool) error {
+func (s *system) noPicture(name string, media *pipeline.MediaBuffer, heat, kept bool) error {
 	s.monitor.mu.Lock()
 	status := s.monitor.of(name).status
 	s.monitor.mu.Unlock()
@@ -197,7 +205,9 @@ func (s *system) noPicture(name string, media *pipeline.MediaBuffer, heat bool) 
 		if seen {
 			return nil
 		}
-		status.Detail = "its first picture is not there yet"
+		if status.Detail = "its first picture is not there yet"; !kept {
+			status.Detail = "no pictures of it are kept, since footage.keep is 0"
+		}
 	}
 	if seen {
 		e.Since = latest.Arrival

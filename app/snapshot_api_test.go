@@ -72,7 +72,7 @@ func TestSnapshotsThroughAPI(t *testing.T) {
 	gives := func(name string) bool {
 		all := r.watched()
 		i := slices.IndexFunc(all, func(c watched) bool { return c.config.Name == name })
-		return r.noPicture(name, all[i].camera.Media, true) == nil
+		return r.noPicture(name, all[i].camera.Media, true, true) == nil
 	}
 	size := map[string]image.Point{"c0": {X: 64, Y: 48}, "c1": {X: 640, Y: 360}, "c2": {X: 64, Y: 48}}
 	for _, name := range []string{"c0", "c1", "c2"} {

@@ -80,6 +80,12 @@ func (b *MediaBuffer) Picture(ctx context.Context, seq uint64) (p video.Preview,
 // Latest returns the latest preview, also while the source delivers nothing; false if there is none.
 func (b *MediaBuffer) Latest() (video.Preview, bool) { return b.previews.Nearest(math.MaxUint64) }
 
+// Near reports whether a preview of about the time of a frame is kept.
+func (b *MediaBuffer) Near(seq uint64) bool {
+	_, ok := b.previews.Near(seq)
+	return ok
+}
+
 // AddPreview adds a preview.
 func (b *MediaBuffer) AddPreview(p video.Preview) { b.previews.Add(p) }
 

@@ -111,10 +111,15 @@ func (r ackReader) of(ctx context.Context, id string) (*alerts.Ack, error) {
 	}
 	ack, err := alerts.DecodeAck(e.Value())
 	if err != nil {
-		return nil, err
+		return nil, unreadableAck{err}
 	}
 	return &ack, nil
 }
+
+// unreadableAck is the error of an acknowledgement that is stored and is none.
+type unreadableAck struct{ error }
+
+func (u unreadableAck) Unwrap() error { return u.error }
 
 // StoreBytes is the maximum size of the streams behind acknowledgements and training clips together.
 const StoreBytes = acksBytes + trainingBytes

@@ -399,6 +399,12 @@ func (x *Index) openAcks(ctx context.Context) (func(ctx context.Context, id stri
 	known := x.acks
 	x.mu.Unlock()
 	return func(ctx context.Context, id string) (*alerts.Ack, error) {
-		return known.get(id, func() (*alerts.Ack, error) { return acks.of(ctx, id) })
+		return known.get(id, func() (*alerts.Ack, error) {
+			ack, err := acks.of(ctx, id)
+			if errors.As(err, new(unreadableAck)) {
+				return nil, nil // it must not hide the other alerts
+			}
+			return ack, err
+		})
 	}, nil
 }

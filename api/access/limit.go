@@ -114,6 +114,9 @@ func networkOf(remote string) string {
 		return remote
 	}
 	ip := at.Addr().Unmap().WithZone("")
+	if ip.IsLoopback() {
+		return "localhost" // 127.0.0.2 is the same machine
+	}
 	if ip.Is4() {
 		return ip.String()
 	}

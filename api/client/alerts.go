@@ -72,7 +72,7 @@ func (c *Client) Acknowledge(ctx context.Context, id string, r api.AckRequest) (
 // Evidence returns the contents of a piece of evidence of an alert, after it has checked their digest.
 func (c *Client) Evidence(ctx context.Context, e api.EvidenceFile) ([]byte, error) {
 	path, ours := strings.CutPrefix(e.Path, root+"/alerts/")
-	if !ours || e.Bytes >= math.MaxInt64 {
+	if !ours || e.Bytes > maxEvidence {
 		return nil, c.readError(fmt.Errorf("evidence %q is not one of an alert", e.Path))
 	}
 	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)

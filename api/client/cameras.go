@@ -13,7 +13,7 @@ import (
 // pageSize is how many elements are asked for at once, and maxPages how often at most.
 const (
 	pageSize = 1000
-	maxPages = 10_000
+	maxPages = 1000
 )
 
 // Status returns the state of everything.

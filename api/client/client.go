@@ -25,6 +25,8 @@ const (
 	root = "/api/v1"
 	// maxAnswer bounds an answer other than evidence in bytes.
 	maxAnswer = 16 << 20
+	// maxEvidence bounds a piece of evidence, twice the largest clip.
+	maxEvidence = 512 << 20
 	// answerTimeout bounds a request; a change waits for the disk.
 	answerTimeout = 20 * time.Second
 )

@@ -68,7 +68,10 @@ func newRemote(o Options) (*Client, error) {
 				"--server %s: http is readable in the network, also tokens and passwords of cameras; give "+
 					"https://, or --insecure-http if something else protects the connection", c.base)
 		}
-		t.Proxy, d.Control = nil, onlyLoopback
+		d.Control = onlyLoopback
+	}
+	if u.Scheme == "http" {
+		t.Proxy = nil // it would read the token
 	}
 	c.http = &http.Client{Transport: t, CheckRedirect: noRedirect}
 	c.dialError = func(err error) error { return remoteError(c.base, o.CA, err) }

@@ -49,8 +49,8 @@ own, or one elsewhere, if --server or $VIGIL_SERVER is a URL with https:// or ht
 	}
 	p := c.PersistentFlags()
 	p.BoolVar(&f.json, "json", false, "print JSON: messages unchanged, one per line")
-	p.StringVar(&f.server, "server", "", "address of the NATS server (default $NATS_URL, else "+app.DefaultNATS+
-		"), or https:// `URL` of a vigil")
+	p.StringVar(&f.server, "server", "", "address of the NATS server, or https:// `URL` of a vigil "+
+		"(default $VIGIL_SERVER, else $NATS_URL, else "+app.DefaultNATS+")")
 	f.remote.add(p)
 	p.StringVar(&f.creds, "creds", "", "credentials `file` for NATS")
 	p.StringVarP(&f.config, "config", "c", "", "read the server's address from this configuration `file`")
@@ -137,9 +137,10 @@ func (f alertsFlags) client() (*client.Client, error) {
 
 // openArchive opens the alerts for what only NATS or the store offers.
 func (f alertsFlags) openArchive(cmd *cobra.Command, o archive.Observer) (*archive.Archive, error) {
-	if f.server != "" && f.api() != "" || f.remote.given() {
-		return nil, app.Usage(errors.New("--server: following is only possible from a NATS server or with --local; " +
-			"'vigil alerts list' asks a vigil"))
+	if f.api() != "" || f.remote.given() {
+		return nil, app.Usage(
+			errors.New("--server or $VIGIL_SERVER: following is only possible from a NATS server or with --local; " +
+				"'vigil alerts list' asks a vigil"))
 	}
 	return app.OpenArchive(cmd.Context(), f.options(cmd, false), o)
 }
@@ -250,7 +251,7 @@ func listAlerts(cmd *cobra.Command, f alertsFlags, limit int) error {
 		return err
 	}
 	if total < 0 {
-		note(fmt.Sprintf("only the newest, %d; --limit 0 lists all", len(all)))
+		note(fmt.Sprintf("the newest %d alerts; there are more (--limit 0 lists all)", len(all)))
 	} else if len(all) < total {
 		note(fmt.Sprintf("the newest %d of %d alerts; --limit 0 lists all", len(all), total))
 	}
