@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -99,6 +100,80 @@ func (r remoteAlerts) List(ctx context.Context, o archive.ListOptions) (all []ar
 		return all, -1, nil
 	}
 	return all, len(all), nil
+}
+
+// FollowAlerts calls each for the messages of alerts of a vigil over its API, as archive.Archive.Follow does: those of
+// alerts since o.Since, and unless o.Once then those that come. note is called when the connection breaks.
+func FollowAlerts(ctx context.Context, vigil client.Options, o archive.FollowOptions, note func(string),
+	each func(archive.Message) error,
+) error {
+	c, err := client.New(vigil)
+	if err != nil {
+		return err
+	}
+	r := remoteAlerts{c}
+	if o.Once {
+		return r.messages(ctx, o, each)
+	}
+	shown := map[string]int{} // of alerts that were stored at the start, the number of the last message
+	query := url.Values{"kind": {string(api.EventAlert)}}
+	if o.Camera != "" {
+		query.Set("camera", o.Camera)
+	}
+	started := o.Since.IsZero()
+	lost := func(err error) { note(err.Error() + "; trying again") }
+	return c.Events(ctx, query, lost, func(e client.Event) error {
+		if !started { // what is stored from now on comes as an event
+			started = true
+			err := r.messages(ctx, o, func(m archive.Message) error {
+				shown[m.Alert.ID] = m.Alert.Seq
+				return each(m)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if e.Kind != api.EventAlert {
+			return nil
+		}
+		a, err := alerts.DecodeData(e.Data)
+		if err != nil {
+			note(fmt.Sprintf("an alert of %s cannot be read: %v", c, err))
+			return nil
+		}
+		if seq, found := shown[a.ID]; found && a.Seq <= seq {
+			return nil
+		}
+		raw, err := alerts.EncodeData(e.Data)
+		if err != nil {
+			return err
+		}
+		return each(archive.Message{Alert: a, Raw: raw})
+	})
+}
+
+// messages calls each for the messages of the alerts that have one since o.Since, the oldest alert first.
+func (r remoteAlerts) messages(ctx context.Context, o archive.FollowOptions, each func(archive.Message) error) error {
+	found, _, err := r.vigil.Alerts(ctx, api.AlertQuery{Camera: o.Camera, Since: o.Since}, 0)
+	if err != nil {
+		return err
+	}
+	for _, one := range slices.Backward(found) {
+		a, err := r.vigil.Alert(ctx, one.Decoded.ID)
+		if err != nil {
+			return err
+		}
+		for _, raw := range a.Messages {
+			decoded, err := alerts.Decode(raw)
+			if err == nil {
+				err = each(archive.Message{Alert: decoded, Raw: raw})
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Show implements AlertSource.

@@ -71,6 +71,7 @@ type request struct {
 	method, path string // below root
 	body         any    // sent as JSON; nil for none
 	match        string // If-Match; "" for none
+	lastEvent    string // Last-Event-ID; "" for none
 }
 
 // ask makes a request and decodes the answer into out, which may be nil.
@@ -112,6 +113,9 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	}
 	if r.match != "" {
 		req.Header.Set("If-Match", r.match)
+	}
+	if r.lastEvent != "" {
+		req.Header.Set("Last-Event-ID", r.lastEvent)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)

@@ -135,16 +135,6 @@ func (f alertsFlags) client() (*client.Client, error) {
 	return client.New(client.Options{DataDir: dir})
 }
 
-// openArchive opens the alerts for what only NATS or the store offers.
-func (f alertsFlags) openArchive(cmd *cobra.Command, o archive.Observer) (*archive.Archive, error) {
-	if f.api() != "" || f.remote.given() {
-		return nil, app.Usage(
-			errors.New("--server or $VIGIL_SERVER: following is only possible from a NATS server or with --local; " +
-				"'vigil alerts list' asks a vigil"))
-	}
-	return app.OpenArchive(cmd.Context(), f.options(cmd, false), o)
-}
-
 // with opens the alerts for a command that ends by itself.
 func (f alertsFlags) with(cmd *cobra.Command, write bool,
 	do func(a app.AlertSource, since time.Time) error,
@@ -160,17 +150,6 @@ func (f alertsFlags) with(cmd *cobra.Command, write bool,
 		err = errors.Join(do(a, since), a.Close())
 	}
 	return interrupted(cmd.Context(), requestError(err))
-}
-
-// withArchive opens the store of alerts for a command that ends by itself.
-func (f alertsFlags) withArchive(cmd *cobra.Command, do func(a *archive.Archive) error) error {
-	o, _ := archive.Notes(noteTo(cmd.ErrOrStderr()))
-	o.State = nil
-	a, err := f.openArchive(cmd, o)
-	if err == nil {
-		err = errors.Join(do(a), a.Close())
-	}
-	return interrupted(cmd.Context(), err)
 }
 
 // noteTo prints notes to standard error.
@@ -195,8 +174,26 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 			"to show ('vigil alerts list' shows what there is)"))
 	}
 	ctx, out, note := cmd.Context(), cmd.OutOrStdout(), noteTo(cmd.ErrOrStderr())
+	each := func(m archive.Message) error {
+		if f.json {
+			return archive.WriteMessage(out, m.Raw)
+		}
+		_, err := fmt.Fprintln(out, archive.Line(m.Alert))
+		return err
+	}
+	if url := f.api(); url != "" {
+		vigil, err := f.remote.options(url)
+		if err == nil {
+			o := archive.FollowOptions{Camera: f.camera, Since: since, Once: once}
+			err = app.FollowAlerts(ctx, vigil, o, note, each)
+		}
+		return interrupted(ctx, requestError(err))
+	}
+	if f.remote.given() {
+		return errRemoteFlags
+	}
 	observer, invalid := archive.Notes(note)
-	a, err := f.openArchive(cmd, observer)
+	a, err := app.OpenArchive(ctx, f.options(cmd, false), observer)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped by the user while connecting
@@ -208,13 +205,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 		once = true
 	}
 	err = a.Follow(ctx, archive.FollowOptions{Camera: f.camera, Since: since, Once: once, Invalid: invalid},
-		func(m archive.Message) error {
-			if f.json {
-				return archive.WriteMessage(out, m.Raw)
-			}
-			_, err := fmt.Fprintln(out, archive.Line(m.Alert))
-			return err
-		})
+		each)
 	return errors.Join(err, a.Close())
 }
 

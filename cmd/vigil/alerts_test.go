@@ -128,7 +128,7 @@ func TestAlertsRefusesAWrongCommandLine(t *testing.T) {
 		want string
 	}{
 		"scheme":   {[]string{"--server", "ftp://x"}, "scheme ftp"},
-		"API":      {[]string{"--server", "http://x"}, "following is only possible from a NATS server"},
+		"API":      {[]string{"--server", "http://x"}, "give https://"},
 		"port":     {[]string{"--server", "nats://u:s3cret@x:99999"}, "99999"},
 		"camera":   {[]string{"--camera", "A.B"}, "a-b"},
 		"since":    {[]string{"--since", "-1h"}, "positive"},

@@ -37,13 +37,17 @@ func outboxCommand() *cobra.Command {
 
 // withAside opens the set-aside alerts of the store on this machine.
 func withAside(cmd *cobra.Command, f alertsFlags, do func(a *archive.Archive, all []outbox.Aside) error) error {
-	return f.withArchive(cmd, func(a *archive.Archive) error {
-		all, err := a.SetAside(cmd.Context())
-		if err != nil {
-			return err
-		}
-		return do(a, all)
-	})
+	o, _ := archive.Notes(noteTo(cmd.ErrOrStderr()))
+	o.State = nil
+	a, err := app.OpenArchive(cmd.Context(), f.options(cmd, false), o)
+	if err != nil {
+		return interrupted(cmd.Context(), err)
+	}
+	all, err := a.SetAside(cmd.Context())
+	if err == nil {
+		err = do(a, all)
+	}
+	return interrupted(cmd.Context(), errors.Join(err, a.Close()))
 }
 
 func outboxListCommand(f *alertsFlags) *cobra.Command {

@@ -3,12 +3,15 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -209,9 +212,39 @@ func sameAlerts(t *testing.T, v *switchedVigil, url, tokenFile string) {
 	if out := v.do("alerts", "list", "--limit", "0"); !strings.Contains(out, "seen (Bob)") {
 		t.Errorf("the list is\n%s", out)
 	}
-	if code, _, errs := runVigil(t, append([]string{"alerts"}, remote...)...); code != exitUsage ||
-		!strings.Contains(errs, "vigil alerts list") {
-		t.Errorf("following over the API: code %d, %s", code, errs)
+	if out := mustRunVigil(t, append([]string{"alerts", "--since", "24h", "--follow=false"},
+		remote...)...); !strings.Contains(out, id[:12]) || !strings.Contains(out, " start ") {
+		t.Errorf("the messages are\n%s", out)
+	}
+	followed(t, append([]string{"alerts", "--since", "24h"}, remote...))
+}
+
+// followed checks that following prints alerts, and ends as it is asked to.
+func followed(t *testing.T, args []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), alerttest.LongWait)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{"vigil"}, args...)...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || !strings.Contains(lines.Text(), " start ") {
+		t.Errorf("%q: %q %s", args, lines.Text(), &errs)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	for lines.Scan() { //nolint:revive // until it has ended
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%q ends with %v: %s", args, err, &errs)
 	}
 }
 
@@ -249,11 +282,12 @@ func completions(t *testing.T, v *switchedVigil, url, tokenFile string) {
 	} {
 		began := time.Now()
 		code, out, errs := withVariables(t, nil, append([]string{"__complete"}, tt.args...)...)
+		// A shell is not made to wait: a vigil that takes longer to answer, as on a busy machine, is asked again.
+		for code == exitDone && !strings.Contains(out, tt.has) && time.Since(began) < alerttest.LongWait {
+			code, out, errs = withVariables(t, nil, append([]string{"__complete"}, tt.args...)...)
+		}
 		if code != exitDone || !strings.Contains(out, tt.has) || tt.lack != "" && strings.Contains(out, tt.lack) {
 			t.Errorf("%q: code %d\n%s%s", tt.args, code, out, errs)
-		}
-		if d := time.Since(began); d > alerttest.LongWait {
-			t.Errorf("%q took %v", tt.args, d)
 		}
 	}
 }
