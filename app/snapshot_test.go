@@ -74,6 +74,8 @@ func TestSnapshotIsShared(t *testing.T) {
 			t.Errorf("after a failure: %v", err)
 		}
 		time.Sleep(time.Second)
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if len(s.latest) != 0 {
 			t.Errorf("%d pictures are kept", len(s.latest))
 		}

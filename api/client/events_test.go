@@ -68,7 +68,8 @@ func TestEvents(t *testing.T) {
 
 func TestEventsEnd(t *testing.T) {
 	text := "event: alert\nid: x-2\ndata: {}\n\n"
-	c := &Client{base: "http://vigil", where: "vigil", http: &http.Client{Transport: &streams{texts: []string{text, text}}}}
+	twice := &streams{texts: []string{text, text}}
+	c := &Client{base: "http://vigil", where: "vigil", http: &http.Client{Transport: twice}}
 	stop := errors.New("enough")
 	if err := c.Events(t.Context(), nil, func(error) {}, func(Event) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("%v", err)

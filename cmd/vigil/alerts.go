@@ -63,7 +63,9 @@ own, or one elsewhere, if --server or $VIGIL_SERVER is a URL with https:// or ht
 	c.Flags().BoolVar(&follow, "follow", true, "follow new alerts; false ends after the stored ones")
 	list := alertsListCommand(&f)
 	list.Flags().StringVar(&f.since, "since", "", since)
-	completeCameraFlag(c, "camera", f.client)
+	completeCameraFlag(c, "camera", func() (*client.Client, error) { //nolint:gocritic // not f.client: f changes
+		return f.client() // of f as it is then, with the flags
+	})
 	c.AddCommand(list, alertsShowCommand(&f), alertsExportCommand(&f), alertsAckCommand(&f))
 	return c
 }

@@ -221,7 +221,7 @@ webhook: {url: "`+hook.URL+`"}`))
 		!strings.Contains(text, `"name":"flashes"`) {
 		t.Errorf("the API lists: %d %s", code, text)
 	}
-	for _, path := range []string{"/", "/api", "/metrics/", "/debug/pprof/", "/readyz/../metrics/x"} {
+	for _, path := range []string{"/none", "/api", "/metrics/", "/debug/pprof/", "/readyz/../metrics/x"} {
 		if code, _ := get(t, at+path); code != http.StatusNotFound {
 			t.Errorf("%s answers %d", path, code)
 		}
