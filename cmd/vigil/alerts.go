@@ -35,9 +35,9 @@ The server is that of -c, of --server, or of $NATS_URL with $NATS_USER and $NATS
 			`With --local it is the store on this
 machine, which has everything also while the configured server is away, and can be read while vigil does not run.
 
-list, show, export and ack also ask a vigil over its API: the one that runs on this machine, where the alerts are its
-own, or one elsewhere, if --server or $VIGIL_SERVER is a URL with https:// or http://. A token for that is read from
---token-file or $VIGIL_TOKEN.`,
+If --server or $VIGIL_SERVER is a URL with https:// or http://, the alerts are those of a vigil elsewhere, over its API,
+with a token from --token-file or $VIGIL_TOKEN. list, show, export and ack also ask the vigil that runs on this machine,
+where the alerts are its own.`,
 		Example: `  vigil alerts --since yesterday --camera yard
   vigil alerts --since 24h --follow=false --json
   vigil alerts list --since 2d
