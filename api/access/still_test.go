@@ -37,7 +37,8 @@ func TestClient(t *testing.T) {
 	}{
 		{Principal{Kind: KindUser, Name: "anna"}, "10.0.0.1:99", "user:anna"},
 		{Principal{Kind: KindSocket}, "@", "cli"},
-		{Principal{Kind: KindAnonymous}, "127.0.0.1:99", "anonymous 127.0.0.1"},
+		{Principal{Kind: KindAnonymous}, "127.0.0.1:99", "anonymous localhost"},
+		{Principal{Kind: KindAnonymous}, "127.0.0.2:9", "anonymous localhost"},
 		{Principal{Kind: KindOneTime}, "[2001:db8::1]:99", "open 2001:db8::/64"},
 	} {
 		r := httptest.NewRequestWithContext(
