@@ -56,12 +56,20 @@ func (a Ack) check() error {
 	switch {
 	case !canonicalID(a.AlertID):
 		return fmt.Errorf("alert_id is %q: must be a ULID", a.AlertID)
-	case a.By == "" || len(a.By) > maxNameBytes || strings.ContainsFunc(a.By, unicode.IsControl):
-		return fmt.Errorf("by must be a name of 1 to %d bytes", maxNameBytes)
+	case ValidBy(a.By) != nil:
+		return ValidBy(a.By)
 	case a.At.Year() < 1970 || a.At.Year() > 9999:
 		return errors.New("at is missing or not from 1970 to 9999")
 	}
 	return ValidCamera(a.Camera)
+}
+
+// ValidBy returns an error for a name that no acknowledgement may have.
+func ValidBy(by string) error {
+	if by == "" || len(by) > maxNameBytes || strings.ContainsFunc(by, unicode.IsControl) {
+		return fmt.Errorf("by must be a name of 1 to %d bytes, without control characters", maxNameBytes)
+	}
+	return nil
 }
 
 // ValidID returns an error for an invalid alert id.

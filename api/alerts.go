@@ -278,6 +278,10 @@ func (s *server) acknowledge(ctx context.Context, in *ackInput) (*ackOutput, err
 	case in.Body.By != "":
 		by = in.Body.By + " (" + by + ")" // a login does not act in the name of another one
 	}
+	if err := alerts.ValidBy(by); err != nil {
+		return nil, refused(http.StatusUnprocessableEntity, "the name is not valid",
+			[]error{&huma.ErrorDetail{Location: "body.by", Message: err.Error()}})
+	}
 	ack, err := s.Acknowledge(ctx, in.ID, by, in.Body.Normal)
 	if err != nil {
 		return nil, problemOf(err)

@@ -162,6 +162,7 @@ func TestAlert(t *testing.T) {
 		{h, "POST", path + "/ack", `{"normal":true}`, nil, 200, `"by":"token:test"`},
 		{h, "POST", path + "/ack", `{"by":"ada"}`, nil, 200, `"by":"ada (token:test)"`},
 		{h, "POST", path + "/ack", `{"bye":"ada"}`, nil, 422, "body.bye"},
+		{h, "POST", path + "/ack", `{"by":"a\r\nX: y"}`, nil, 422, "body.by"},
 		{limited, "GET", path, "", nil, 404, "request.not_found"},
 		{limited, "GET", a.Evidence[0].Path, "", nil, 404, "request.not_found"},
 		{limited, "POST", path + "/ack", "{}", nil, 404, "request.not_found"},
