@@ -81,15 +81,14 @@ type eventsInput struct {
 	request
 	Camera []string    `query:"camera" maxItems:"1000" doc:"Only these cameras, separated by commas"`
 	Kind   []EventKind `query:"kind" maxItems:"3" enum:"score,state,alert" doc:"Only these kinds, separated by commas"`
-	LastID string      `header:"Last-Event-ID" pattern:"^[0-9a-z]{1,13}-[0-9]{1,20}$" doc:"The latest id that came: alerts stored since come first"`
+	LastID string      `header:"Last-Event-ID" pattern:"^[0-9a-z]{1,13}-[0-9]{1,20}$" doc:"The latest id: alerts since come first"`
 }
 
 func (s *server) addEvents(to huma.API) {
 	op := route(http.MethodGet, eventsPath, access.ViewSome, "stream-events", "Receive scores, states and alerts live")
 	op.Description = fmt.Sprintf("Server-sent events. The stream begins with the present state of each camera. Alerts "+
-		"have an id: a client that connects again with it as Last-Event-ID gets every alert stored since, as long as "+
-		"it "+
-		"is stored; without one it gets those to come. Scores and states have none. The same alert comes several "+
+		"have an id: a client that connects again with it as Last-Event-ID gets every alert stored since, as long "+
+		"as it is kept; without one it gets those to come. Scores and states have none. The same alert comes several "+
 		"times, as it goes on; alert_id and seq tell its messages apart. A client that is too slow is disconnected. "+
 		"There may be %d streams, and %d of one login, or of one address without a login.", maxStreams,
 		maxStreamsOfLogin)

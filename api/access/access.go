@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"vigil/internal/listener"
 )
 
 // Role is what a principal may do.
@@ -183,7 +185,7 @@ func Client(r *http.Request) string {
 	if who.Name != "" || who.Kind == KindSocket {
 		return who.String()
 	}
-	return who.String() + " " + networkOf(r.RemoteAddr)
+	return who.String() + " " + listener.Network(r.RemoteAddr)
 }
 
 func (p Principal) equal(q Principal) bool {

@@ -1,9 +1,10 @@
 package access
 
 import (
-	"net/netip"
 	"sync"
 	"time"
+
+	"vigil/internal/listener"
 )
 
 // budget is how many wrong logins there may be: burst at once, then one more each interval.
@@ -41,7 +42,7 @@ type charge struct {
 
 // charges of a login; an empty user is none.
 func charges(remote, user string) []charge {
-	all := []charge{{"", perServer}, {"address " + networkOf(remote), perAddress}}
+	all := []charge{{"", perServer}, {"address " + listener.Network(remote), perAddress}}
 	if user != "" {
 		// The digest, since a password may be in the wrong field. An unknown user is charged like any other, so that
 		// the answer does not tell who exists.
@@ -105,24 +106,4 @@ func (l *limits) forget(now time.Time) {
 	if len(l.full) >= maxTracked {
 		delete(l.full, first)
 	}
-}
-
-// networkOf is what one machine can choose its address from: an IPv4 address, or the /64 of an IPv6 address.
-func networkOf(remote string) string {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return remote
-	}
-	ip := at.Addr().Unmap().WithZone("")
-	if ip.IsLoopback() {
-		return "localhost" // 127.0.0.2 is the same machine
-	}
-	if ip.Is4() {
-		return ip.String()
-	}
-	net, err := ip.Prefix(64)
-	if err != nil {
-		return remote
-	}
-	return net.String()
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vigil/internal/errcode"
+	"vigil/internal/listener"
 )
 
 const (
@@ -63,7 +64,7 @@ func newRemote(o Options) (*Client, error) {
 	case o.CA != "":
 		return nil, usage("--ca is for https://, and --server is %s", c.base)
 	case !o.InsecureHTTP:
-		if !isLoopback(u.Hostname()) {
+		if !listener.IsThisMachine(u.Hostname()) {
 			return nil, usage(
 				"--server %s: http is readable in the network, also tokens and passwords of cameras; give "+
 					"https://, or --insecure-http if something else protects the connection", c.base)
@@ -104,16 +105,10 @@ func checkToken(token string) (string, error) {
 	return token, nil
 }
 
-// isLoopback reports whether a host is this machine.
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
-}
-
 // onlyLoopback refuses connections to other machines, to which a name such as localhost could lead.
 func onlyLoopback(_, address string, _ syscall.RawConn) error {
 	host, _, err := net.SplitHostPort(address)
-	if err == nil && !isLoopback(host) {
+	if err == nil && !listener.IsThisMachine(host) {
 		err = fmt.Errorf("%s is not this machine", host)
 	}
 	return err

@@ -29,7 +29,7 @@ type connections struct {
 }
 
 type connection struct {
-	from      string // the address of the other end; "" for this machine
+	from      string // the Network of the other end
 	seq       uint64
 	answering atomic.Int32 // requests; several over HTTP/2
 }
@@ -51,7 +51,7 @@ func (c *connections) state(conn net.Conn, s http.ConnState) {
 }
 
 func (c *connections) add(conn net.Conn) *connection {
-	one := &connection{from: origin(conn)}
+	one := &connection{from: Network(conn.RemoteAddr().String())}
 	c.mu.Lock()
 	c.seq++
 	one.seq = c.seq
@@ -59,7 +59,7 @@ func (c *connections) add(conn net.Conn) *connection {
 	var surplus []net.Conn
 	same := func(o *connection) bool { return o.from == one.from }
 	switch {
-	case one.from != "" && c.count(same) > maxFromOneAddress:
+	case one.from != ThisMachine && c.count(same) > maxFromOneAddress:
 		surplus = c.idle(same)
 	case len(c.all) > maxConnections:
 		surplus = c.idle(func(*connection) bool { return true })
@@ -137,13 +137,19 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// origin is what the other end of a connection can choose its address from: an IPv4 address, or the /64 of an IPv6
-// address; "" for this machine.
-func origin(conn net.Conn) string {
-	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+// ThisMachine is the Network of the addresses of this machine.
+const ThisMachine = "localhost"
+
+// Network is what the other end of a connection can choose its address from: an IPv4 address, the /64 of an IPv6
+// address, or ThisMachine. An address of another form is its own.
+func Network(remote string) string {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return remote
+	}
 	ip := at.Addr().Unmap().WithZone("")
-	if err != nil || ip.IsLoopback() {
-		return ""
+	if ip.IsLoopback() {
+		return ThisMachine // 127.0.0.2 is the same machine
 	}
 	if network, err := ip.Prefix(64); err == nil && ip.Is6() {
 		return network.String()

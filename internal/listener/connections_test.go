@@ -124,8 +124,8 @@ func TestOneAddress(t *testing.T) {
 	for range 2 * maxConnections {
 		last = connect("127.0.0.1:1")
 	}
-	if n := len(c.all); n > maxConnections || left("") < maxConnections/2 {
-		t.Errorf("%d connections, %d of this machine", n, left(""))
+	if n := len(c.all); n > maxConnections || left(ThisMachine) < maxConnections/2 {
+		t.Errorf("%d connections, %d of this machine", n, left(ThisMachine))
 	}
 	if c.all[last] == nil {
 		t.Error("the latest connection was closed while older ones were idle")
